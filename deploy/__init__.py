@@ -1,0 +1,1 @@
+"""Where it runs: Kafka and Redis on this machine, and files for containers and clusters."""
