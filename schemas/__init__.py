@@ -1,0 +1,1 @@
+"""What travels: requests, outcomes, offers, reasons and the topics that carry them."""

@@ -1,0 +1,78 @@
+"""Moments and calendar days. A decision's time is whole seconds since 1970, its day a number too."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+#: RFC 3339 with an offset; fractions of a second are read and dropped.
+MOMENT_PATTERN = (
+    r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$"
+)
+DAY_SECONDS = 86_400
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
+_FIRST_YEAR, _LAST_YEAR = 1990, 2199
+
+
+def to_second(moment: str) -> int:
+    """Whole seconds since 1970 of an RFC 3339 moment with offset. ValueError says what is wrong."""
+    at = datetime.fromisoformat(moment)
+    if at.tzinfo is None:
+        raise ValueError("has no offset from UTC")
+    if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
+        raise ValueError(f"is not between the years {_FIRST_YEAR} and {_LAST_YEAR}")
+    return (at - _EPOCH) // _SECOND
+
+
+_SECOND = timedelta(seconds=1)
+
+
+class Calendar:
+    """Local days of one time zone (an IANA name), as numbers: 0 is 1970-01-01.
+
+    Looked up once for each quarter of an hour: no zone changes its clocks at another moment.
+    """
+
+    def __init__(self, time_zone: str) -> None:
+        self.time_zone = time_zone
+        self._zone = ZoneInfo(time_zone)
+        self._offsets: dict[int, int] = {}
+
+    def day(self, second: int) -> int:
+        """The local day in which this second lies."""
+        quarter = second // 900
+        offset = self._offsets.get(quarter)
+        if offset is None:
+            offset = self._offset(second)
+            if len(self._offsets) > 100_000:
+                self._offsets.clear()
+            self._offsets[quarter] = offset
+        return (second + offset) // DAY_SECONDS
+
+    def first_second(self, day: int) -> int:
+        """The second in which a local day begins."""
+        local = datetime.fromordinal(day + _EPOCH_DAY).replace(tzinfo=self._zone)
+        return (local - _EPOCH) // _SECOND
+
+    def last_second(self, day: int) -> int:
+        """23:59:59 of a local day."""
+        return self.first_second(day + 1) - 1
+
+    def moment(self, second: int) -> str:
+        """RFC 3339 with this zone's offset, as outcomes show it."""
+        return datetime.fromtimestamp(second, self._zone).isoformat()
+
+    def _offset(self, second: int) -> int:
+        offset = datetime.fromtimestamp(second, self._zone).utcoffset()
+        assert offset is not None
+        return offset // _SECOND
+
+
+def utc_moment(milliseconds: int) -> str:
+    """``2026-11-21T12:34:11.204Z`` of milliseconds since 1970."""
+    at = _EPOCH + timedelta(milliseconds=milliseconds)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def milliseconds_of(moment: str) -> int:
+    """The milliseconds since 1970 of an RFC 3339 moment."""
+    return (datetime.fromisoformat(moment) - _EPOCH) // timedelta(milliseconds=1)

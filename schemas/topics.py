@@ -1,0 +1,73 @@
+"""The one registry of topics: their names, keys, settings, and which request types they carry."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+#: Bytes. Requests are at most 1 MB; an outcome or dead letter is that and some headers more.
+MAX_REQUEST_BYTES = 1_048_588
+MAX_RECORD_BYTES = 2 * 1024 * 1024
+
+# The broker's clock stamps every record: a till whose clock is days off is never turned away for
+# it, and how long a decision took can be read from the stamps.
+_STAMPED = {"message.timestamp.type": "LogAppendTime", "max.message.bytes": str(MAX_RECORD_BYTES)}
+_REQUESTS = _STAMPED
+_KEPT = {**_STAMPED, "retention.ms": "-1", "retention.bytes": "-1"}
+_COMPACTED = {**_STAMPED, "cleanup.policy": "compact"}
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic by its name without prefix; ``key`` says what its records are keyed with."""
+
+    name: str
+    key: str
+    config: dict[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One kind of work: requests come in, exactly one outcome for each goes out."""
+
+    name: str
+    types: tuple[str, ...]
+    requests: Topic
+    outcomes: Topic
+
+
+def _lane(name: str, key: str, *types: str) -> Lane:
+    requests = Topic(f"{name}.requests", key, _REQUESTS)
+    return Lane(name, types, requests, Topic(f"{name}.outcomes", key, _KEPT))
+
+
+ISSUE = _lane("issue", "customer_id", "issue", "resend")
+REDEEM = _lane("redeem", "customer_id or code", "redeem", "validate", "reverse")
+REVOKE = _lane("revoke", "offer_id", "revoke")
+OFFERS = _lane(
+    "offers",
+    "offer_id",
+    *("create", "edit", "claim", "export", "upload_codes", "set_audience", "set_stores"),
+)
+#: In the order in which `redeemonce worker --agents` lists them.
+LANES = (OFFERS, ISSUE, REDEEM, REVOKE)
+
+CURRENT_OFFERS = Topic("offers", "offer_id", _COMPACTED)
+ORG_ENTITIES = Topic("org-entities", "till_id", _COMPACTED)
+REMINDERS = Topic("reminders", "customer_id or offer_id", _KEPT)
+DEAD_LETTERS = Topic("dead-letters", "as it came", _KEPT)
+#: Which transactional ids a worker's place may use, so that restore can fence them all.
+PLACES = Topic("places", "transactional_id", _COMPACTED)
+
+
+def all_topics() -> Iterator[Topic]:
+    for lane in LANES:
+        yield lane.requests
+        yield lane.outcomes
+    yield from (CURRENT_OFFERS, ORG_ENTITIES, REMINDERS, DEAD_LETTERS, PLACES)
+
+
+def lane_of(request_type: str) -> Lane | None:
+    """The lane that takes requests of this type, None where there is no such type."""
+    return _LANE_OF.get(request_type)
+
+
+_LANE_OF = {type_: lane for lane in LANES for type_ in lane.types}

@@ -1,0 +1,1 @@
+"""What moves: the batch source, the agents, the web pages and the commands."""

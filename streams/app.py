@@ -1,0 +1,140 @@
+"""The worker: a Faust app with one agent for each lane, fed by sources of their own."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import faust
+from faust.app.base import BootStrategy
+from mode import Service
+
+from schemas.topics import LANES, Lane
+from state.catalogue import Catalogue
+from state.codes import Codes
+from state.ledger import Ledger
+from streams.batches import Batch
+from streams.deciding import Decider, Work
+from streams.issue import Issuing
+from streams.metrics import Metrics
+from streams.offers import Offering
+from streams.org import OrgReader
+from streams.recovery import prepare
+from streams.redeem import Redeeming
+from streams.restart import start_again
+from streams.revoke import Revoking
+from streams.settings import Settings
+from streams.source import Source
+from streams.web import Pages
+
+logger = logging.getLogger("redeemonce")
+_WORK: dict[str, type[Any]] = {
+    "offers": Offering, "issue": Issuing, "redeem": Redeeming, "revoke": Revoking,
+}  # fmt: skip
+#: Seconds that a stop waits for the batch in flight; what is left is settled at the next start.
+_DRAIN_S = 8.0
+
+
+class _App(faust.App):  # type: ignore[misc]
+    class BootStrategy(BootStrategy):  # type: ignore[misc]
+        enable_kafka = False  # the sources have clients of their own
+
+
+class RedemptionWorker:
+    """Everything one worker runs, wired once. ``lanes``: which agents it runs."""
+
+    def __init__(self, settings: Settings, lanes: Sequence[Lane] = LANES) -> None:
+        self.settings, self.lanes = settings, lanes
+        self.metrics = Metrics()
+        self.catalogue = Catalogue(Codes(settings.secret()), settings.calendar, settings.decimals)
+        self.waiting_for: str | None = "starting"
+        self.sources: list[Source] = []
+        self.app = _App(
+            f"{settings.topic_prefix}redeemonce",
+            broker=f"kafka://{settings.kafka_bootstrap_servers}",
+            store="memory://",
+            datadir=f"/tmp/redeemonce-{settings.place}",
+            worker_redirect_stdouts=False,
+        )
+        self._channels = {lane.name: self._agent(lane) for lane in lanes}
+        self.app.web_server(
+            Pages(settings.web_port, self._ledger(), self.metrics, lambda: self.waiting_for)
+        )
+        self.app.service(_starter(self))
+
+    def _ledger(self) -> Ledger:
+        settings = self.settings
+        return Ledger(settings.redis_url, settings.topic_prefix, settings.request_memory_days)
+
+    def _agent(self, lane: Lane) -> Any:
+        """An agent reads: a batch comes in, what to say about it goes back."""
+        channel = self.app.channel(maxsize=1)
+        ledger = self._ledger()
+        work: Work = _WORK[lane.name](self.settings, self.catalogue)
+        metrics = self.metrics.lane(lane.name)
+        decider = Decider(work, ledger, self.catalogue, self.settings, metrics)
+
+        @self.app.agent(channel, name=lane.name)  # type: ignore[untyped-decorator]
+        async def agent(batches: AsyncIterator[Batch]) -> None:
+            async for batch in batches:
+                try:
+                    batch.settled.set_result(await decider.emissions(batch))
+                except Exception as error:
+                    start_again(f"{lane.name}: {type(error).__name__}: {error}")
+
+        self.sources.append(Source(lane, self.settings, ledger, metrics, channel))
+        return channel
+
+    async def start(self, service: Service) -> None:
+        """Wait until the ledger is whole, learn the offers, then let the sources poll."""
+        ledger = self._ledger()
+        self.waiting_for = "waiting for Kafka, Redis and a whole ledger"
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, prepare, self.settings, ledger, self.lanes)
+        await ledger.refresh(self.catalogue)
+        self.metrics.offers.set_function(lambda: len(self.catalogue))
+        self.app.flow_control.resume()  # nothing else does without Faust's own consumer
+        await service.add_runtime_dependency(OrgReader(self.settings, ledger))
+        for source in self.sources:
+            await service.add_runtime_dependency(source)
+        await asyncio.gather(*(source.joined.wait() for source in self.sources))
+        self.waiting_for = None
+        logger.info(
+            "Ready: %s; pages at http://localhost:%d/",
+            ", ".join(lane.name for lane in self.lanes),
+            self.settings.web_port,
+        )
+
+    async def drain(self) -> None:
+        self.waiting_for = "stopping"
+        try:
+            async with asyncio.timeout(_DRAIN_S):
+                started = [source for source in self.sources if source.started]
+                await asyncio.gather(*(source.drain() for source in started))
+        except TimeoutError:
+            logger.warning("The batch in flight is left to the next start of this worker")
+
+
+def _starter(worker: RedemptionWorker) -> type[Service]:
+    class Starter(Service):  # type: ignore[misc]
+        @Service.task
+        async def _start(self) -> None:
+            try:
+                await worker.start(self)
+            except Exception as error:
+                start_again(f"{type(error).__name__}: {error}")
+
+    return Starter
+
+
+class Process(faust.Worker):  # type: ignore[misc]
+    """The process around the app: a signal first drains the sources, then stops Faust."""
+
+    def __init__(self, worker: RedemptionWorker) -> None:
+        super().__init__(worker.app, loglevel="INFO", redirect_stdouts=False, quiet=True)
+        self._redemption_worker = worker
+
+    async def _stop_on_signal(self, signal: Any) -> None:
+        logger.info("Stopping: finishing what is in flight")
+        await self._redemption_worker.drain()
+        await super()._stop_on_signal(signal)

@@ -1,0 +1,5 @@
+"""`python -m streams.cli` is `redeemonce`."""
+
+from streams.cli import main
+
+main()

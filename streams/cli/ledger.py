@@ -1,0 +1,70 @@
+"""`redeemonce audit` and `rebuild`: check the ledger against the topics, make it again from them."""
+
+import sys
+import time
+import uuid
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from state.ledger import Ledger
+from streams.cli.output import console, json_option, print_json
+from streams.recovery import restore
+from streams.settings import read_settings
+
+
+@click.command("audit")
+@json_option
+def audit_(as_json: bool) -> None:
+    """Recompute the ledger from the topics and compare it with Redis and with every limit."""
+    from streams.audit import audit
+
+    verdict = audit(read_settings())
+    if as_json:
+        print_json(verdict.as_json())
+    else:
+        print_verdict(verdict)
+    sys.exit(0 if verdict.ok else 1)
+
+
+def print_verdict(verdict: "Verdict") -> None:
+    compared = ", ".join(f"{count:,} {name}" for name, count in verdict.compared.items())
+    console.print(f"Audit compared {compared}.")
+    for note in verdict.notes:
+        console.print(f"  note: {note}")
+    for difference in verdict.differences:
+        console.print(f"  [red]difference:[/red] {difference}")
+    console.print("[green]They agree.[/green]" if verdict.ok else "[red]They disagree.[/red]")
+
+
+@click.command()
+@json_option
+def rebuild(as_json: bool) -> None:
+    """Make Redis again from the topics. Workers wait meanwhile and go on by themselves."""
+    settings = read_settings()
+    ledger = Ledger(settings.redis_url, settings.topic_prefix, settings.request_memory_days)
+    token = uuid.uuid4().hex
+    while not ledger.lock_for_restore(token, 30):
+        time.sleep(0.5)
+    began = time.monotonic()
+    try:
+        with _bar(as_json) as bar:
+            task = bar.add_task("outcomes read", total=None)
+            count = restore(
+                settings, ledger, token, from_nothing=True,
+                progress=lambda done, total: bar.update(task, completed=done, total=total),
+            )  # fmt: skip
+    finally:
+        ledger.unlock(token)
+    seconds = time.monotonic() - began
+    if as_json:
+        print_json({"outcomes": count, "seconds": round(seconds, 3)})
+    else:
+        click.echo(f"the ledger is whole again: {count} outcomes in {seconds:.1f} s")
+
+
+def _bar(hidden: bool) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+        console=console, disable=hidden,
+    )  # fmt: skip

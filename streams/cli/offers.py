@@ -1,0 +1,147 @@
+"""`redeemonce offers`: apply, list, show, claim, revoke. Each change waits for its outcome."""
+
+import getpass
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from schemas.times import to_second
+from state.ledger import Ledger
+from streams.cli.files import read_column, read_offers
+from streams.cli.output import console, json_option, print_json, print_outcomes, refuse_input, table
+from streams.client import ask, new_request
+from streams.settings import Settings, read_settings
+from streams.summary import summary
+
+#: Customers of one revoke request: what the ledger ends in one call.
+_CUSTOMERS_A_REQUEST = 1_000
+_SERVICES = ["outbound", "dvs", "timeline", "loyalty", "third_party"]
+_file = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group()
+def offers() -> None:
+    """Create, edit, look at, claim and revoke offers."""
+
+
+def _ledger(settings: Settings) -> Ledger:
+    return Ledger(settings.redis_url, settings.topic_prefix, settings.request_memory_days)
+
+
+@offers.command()
+@click.argument("file", type=_file)
+@click.option("--actor", default=getpass.getuser, help="Who changes it; your login by default.")
+@json_option
+def apply(file: Path, actor: str, as_json: bool) -> None:
+    """Create the offers of a YAML or JSON file, or edit those that exist."""
+    settings = read_settings()
+    found, errors = read_offers(file, settings.currency)
+    if errors:
+        refuse_input(errors)
+    ledger = _ledger(settings)
+    requests = [
+        new_request(
+            "edit" if ledger.offer(offer["offer_id"]) else "create",
+            offer_id=offer["offer_id"],
+            actor=actor,
+            offer=offer,
+        )
+        for offer in found
+    ]
+    print_outcomes(ask(settings, requests), as_json, "applied")
+
+
+@offers.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """All offers, the one changed last at the bottom."""
+    _, found = _ledger(read_settings()).changed_offers()
+    if as_json:
+        for fields in found:
+            print_json(summary(fields))
+        return
+    shown = table("offer", "name", "expiry", "claimed by", "issued>", "redeemed>", "rate>")
+    for fields in found:
+        one = summary(fields)
+        shown.add_row(*cells(one))
+    console.print(shown)
+
+
+def cells(one: dict[str, Any]) -> list[str]:
+    """An offer's row: what it is and how it is going."""
+    offer, rate = one["offer"], one["redemption_rate"]
+    claim = offer["claim"]
+    return [
+        one["offer_id"],
+        one["name"],
+        offer["expiry"].get("at", "with campaign"),
+        f"{claim['service']} {claim['holder']}" if claim else "",
+        f"{one['issued']:,}",
+        f"{one['redeemed']:,}",
+        "" if rate is None else f"{rate:.2%}",
+    ]
+
+
+@offers.command()
+@click.argument("offer_id")
+@json_option
+def show(offer_id: str, as_json: bool) -> None:
+    """One offer in full."""
+    fields = _ledger(read_settings()).offer(offer_id)
+    if not fields:
+        click.echo(f"Error: there is no offer {offer_id}", err=True)
+        sys.exit(1)
+    one = summary(fields)
+    if as_json:
+        print_json(one)
+    else:
+        click.echo(orjson.dumps(one, option=orjson.OPT_INDENT_2).decode())
+
+
+@offers.command()
+@click.argument("offer_id")
+@click.option("--service", required=True, type=click.Choice(_SERVICES))
+@click.option("--holder", required=True, help="The service's campaign or program.")
+@click.option("--ends-at", help="End of the campaign, such as 2026-12-31T23:59:59+05:30.")
+@click.option("--actor", default=getpass.getuser)
+@json_option
+def claim(
+    offer_id: str, service: str, holder: str, ends_at: str | None, actor: str, as_json: bool
+) -> None:
+    """Take an offer for one service; nobody else can use it from then on."""
+    if ends_at is not None:
+        try:
+            to_second(ends_at)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="--ends-at") from None
+    request = new_request(
+        "claim", offer_id=offer_id, actor=actor, service=service, holder=holder, ends_at=ends_at
+    )
+    print_outcomes(ask(read_settings(), [request]), as_json, f"claimed by {service} {holder}")
+
+
+@offers.command()
+@click.argument("offer_id")
+@click.option(
+    "--scope", required=True, type=click.Choice(["unredeemed", "unissued", "customers"])
+)
+@click.option("--customers", type=_file, help="CSV with a column customer_id.")
+@json_option
+def revoke(offer_id: str, scope: str, customers: Path | None, as_json: bool) -> None:
+    """End coupons of an offer that were not used."""
+    if (scope == "customers") != (customers is not None):
+        raise click.UsageError("--customers CSV goes with --scope customers, and only with it")
+    more: list[dict[str, Any]] = [{}]
+    if customers is not None:
+        ids, errors = read_column(customers, "customer_id")
+        if errors:
+            refuse_input(errors)
+        more = [
+            {"customer_ids": ids[first : first + _CUSTOMERS_A_REQUEST]}
+            for first in range(0, len(ids), _CUSTOMERS_A_REQUEST)
+        ]
+    requests = [new_request("revoke", offer_id=offer_id, scope=scope, **each) for each in more]
+    print_outcomes(ask(read_settings(), requests), as_json, f"revoked ({scope})")

@@ -1,0 +1,54 @@
+"""What a worker counts about itself, for Prometheus."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+
+
+class LaneMetrics:
+    """The figures of one lane."""
+
+    def __init__(self, metrics: "Metrics", lane: str) -> None:
+        self._decisions, self._lane = metrics.decisions, lane
+        self._by_result: dict[str, Counter] = {}
+        self.batch_seconds = metrics.batch_seconds.labels(lane)
+        self.commit_seconds = metrics.commit_seconds.labels(lane)
+        self.aborted = metrics.aborted.labels(lane)
+        self.partitions = metrics.partitions.labels(lane)
+
+    def count(self, result: str) -> None:
+        """One decision more: ``accepted``, a reason, or ``dead_letter``."""
+        counter = self._by_result.get(result)
+        if counter is None:
+            counter = self._by_result[result] = self._decisions.labels(self._lane, result)
+        counter.inc()
+
+
+class Metrics:
+    """All figures of a worker, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.decisions = Counter(
+            "redeemonce_decisions", "Requests decided, by result", ["lane", "result"],
+            registry=registry,
+        )  # fmt: skip
+        self.batch_seconds = Histogram(
+            "redeemonce_batch_seconds", "From a batch read to its outcomes made", ["lane"],
+            registry=registry, buckets=_SECONDS,
+        )  # fmt: skip
+        self.commit_seconds = Histogram(
+            "redeemonce_commit_seconds", "Producing and committing a batch's outcomes", ["lane"],
+            registry=registry, buckets=_SECONDS,
+        )  # fmt: skip
+        self.aborted = Counter(
+            "redeemonce_aborted_transactions", "Transactions given up and tried again", ["lane"],
+            registry=registry,
+        )  # fmt: skip
+        self.partitions = Gauge(
+            "redeemonce_partitions", "Partitions this worker decides", ["lane"], registry=registry
+        )
+        self.offers = Gauge("redeemonce_offers", "Offers this worker knows", registry=registry)
+
+    def lane(self, name: str) -> LaneMetrics:
+        return LaneMetrics(self, name)

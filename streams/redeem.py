@@ -1,0 +1,140 @@
+"""Redeem, validate, reverse: use a coupon on a bill, ask whether one could, undo it."""
+
+from typing import Any
+
+import orjson
+
+from schemas.money import from_minor
+from schemas.reasons import Reason
+from schemas.requests import Reader
+from schemas.topics import REDEEM
+from state.catalogue import Catalogue, CompiledOffer
+from state.codes import normalise
+from state.eligibility import discount_of
+from state.fingerprint import fingerprint
+from state.keys import customer_key, request_key
+from state.layout import Redeemed, RedeemOp
+from state.ledger import Decided, Transition
+from streams.outcomes import REST, change, changed_something, outcome
+from streams.settings import Settings
+
+
+class Redeeming:
+    lane, transition, judges_by_offers = REDEEM, Transition.REDEEM, True
+
+    def __init__(self, settings: Settings, catalogue: Catalogue) -> None:
+        self.reader = Reader(self.lane.types, settings.currency, settings.decimals)
+        self._calendar, self._catalogue = settings.calendar, catalogue
+        self._currency, self._decimals = settings.currency, settings.decimals
+
+    def judge(self, requests: list[tuple[int, dict[str, Any]]]) -> list[RedeemOp]:
+        coupons = self._catalogue.coupons_of([request["code"] for _, request in requests])
+        return [
+            self._operation(offset, request, offer, serial)
+            for (offset, request), (offer, serial) in zip(requests, coupons, strict=True)
+        ]
+
+    def _operation(
+        self,
+        offset: int,
+        request: dict[str, Any],
+        offer: CompiledOffer | None,
+        serial: int | None,
+    ) -> RedeemOp:
+        request["offer_id"] = offer.offer_id if offer else None
+        content = request["fingerprint"] = fingerprint_of(request)
+        customer_id, request_id = request.get("customer_id") or "", request["request_id"]
+        key, of_customer = b"", b""
+        verdict, discount = None, None
+        if offer is not None:
+            if request["type"] != "validate":
+                key = request_key("redeem", str(offer.number), request_id)
+            of_customer = customer_key(offer.number, customer_id)
+            if request["type"] != "reverse":
+                verdict, discount = self._judged(offer, request)
+        return RedeemOp(
+            offset,
+            request["type"],
+            request_id,
+            key,
+            content,
+            offer.offer_id if offer else "",
+            request["second"],
+            self._calendar.day(request["second"]),
+            request["occurred_at"],
+            customer_id,
+            of_customer,
+            False if serial is None else serial,
+            verdict or False,
+            discount or False,
+            request.get("redemption_id", False),
+        )
+
+    def _judged(
+        self, offer: CompiledOffer, request: dict[str, Any]
+    ) -> tuple[Reason | None, str | None]:
+        """What the rules without memory say: the first that refuses, or the discount as JSON."""
+        found = discount_of(offer.discount, request)
+        if isinstance(found, Reason):
+            return found, None
+        amounts = [from_minor(amount, self._decimals) for amount in found]
+        whole = amounts[0] if len(found) == 1 else from_minor(sum(found), self._decimals)
+        discount = {"amount": whole, "currency": self._currency, "lines": amounts}
+        return None, orjson.dumps(discount).decode()
+
+    def outcomes(
+        self, requests: list[dict[str, Any]], decisions: list[Decided]
+    ) -> list[dict[str, Any]]:
+        return [
+            self._outcome(request, decided)
+            for request, decided in zip(requests, decisions, strict=True)
+        ]
+
+    def _outcome(self, request: dict[str, Any], decided: Decided) -> dict[str, Any]:
+        said = outcome(request, decided)
+        rest = decided.content[REST:]
+        offer_id = request["offer_id"]
+        said["offer_id"] = offer_id
+        said["customer_id"] = request.get("customer_id")
+        said["code"] = normalise(request["code"])
+        said["coupon_id"] = f"{offer_id}:{rest[0]}" if rest else None
+        said["till_id"] = request.get("till_id")
+        more: dict[str, Any] = {}
+        if request["type"] == "reverse":
+            said["redemption_id"] = request["redemption_id"]
+        else:
+            bill = request["bill"]
+            said["bill"] = {name: bill[name] for name in ("number", "amount", "currency")}
+            said["discount"] = None
+        if not decided.content[0]:
+            said["totals"] = {"coupon": rest[1], "customer": rest[2], "offer": rest[3]}
+            if rest[2] is False:
+                said["totals"]["customer"] = None
+            if request["type"] != "reverse":
+                redeemed = Redeemed(*rest)
+                said["discount"] = orjson.Fragment(redeemed.discount)
+                more["day"] = redeemed.day
+        if changed_something(decided):
+            said["ledger"] = change(decided, request["fingerprint"], **more)
+        return said
+
+
+def fingerprint_of(request: dict[str, Any]) -> bytes:
+    kind, customer_id = request["type"], request.get("customer_id")
+    code = normalise(request["code"])
+    if kind == "reverse":
+        return fingerprint(
+            kind, request["redemption_id"], code, customer_id, request.get("till_id")
+        )
+    bill, tags = request["bill"], request.get("customer_tags")
+    lines = [
+        (line["sku"], line.get("category"), line.get("brand"), line.get("quantity"), amount,
+         line.get("on_sale", False))
+        for line, amount in zip(
+            bill.get("lines") or (), request.get("line_minors", ()), strict=True
+        )
+    ]  # fmt: skip
+    return fingerprint(
+        kind, code, customer_id, sorted(tags) if tags else None, request["till_id"],
+        bill["number"], request["amount_minor"], lines,
+    )  # fmt: skip

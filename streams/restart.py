@@ -1,0 +1,37 @@
+"""Leaving at once. A worker that can't prove it may go on is replaced by a fresh one, same process.
+
+Whatever the client library's threads hold is gone with the old program. What was in flight is
+settled by the fresh one's `init_transactions` and by the ledger's stored decisions.
+"""
+
+import logging
+import os
+import sys
+import time
+from typing import NoReturn
+
+logger = logging.getLogger("redeemonce")
+#: How often this process has started again of late, handed on to the next program.
+_COUNT = "REDEEMONCE_STARTED_AGAIN"
+_LONGEST_PAUSE_S = 5.0
+#: Seconds after which a worker that ran that long counts as sound again.
+_SOUND_AFTER_S = 30.0
+_started = time.monotonic()
+
+
+def start_again(why: str) -> NoReturn:
+    """Replace this program by a fresh run of itself, at once, from any thread."""
+    count = 0 if time.monotonic() - _started > _SOUND_AFTER_S else int(os.environ.get(_COUNT, "0"))
+    pause_s = 0.0 if count == 0 else min(0.1 * 2**count, _LONGEST_PAUSE_S)
+    logger.warning("Starting again: %s", why)
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+    time.sleep(pause_s)
+    os.environ[_COUNT] = str(count + 1)
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def leave(why: str, status: int = 1) -> NoReturn:
+    """Stop for good, with a message: going on would do harm and a fresh start wouldn't help."""
+    logger.error("%s", why)
+    os._exit(status)

@@ -1,0 +1,298 @@
+"""The batch source of one lane: polls Kafka, hands batches to the agent, commits what came back.
+
+All calls of the Kafka client are made on one thread, strictly poll, agent, commit, poll. A
+rebalance callback runs inside a poll, so never while a batch is in flight: no partition is given
+away before its batch is settled.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from faust.types import ChannelT
+from mode import Service
+
+from schemas.topics import Lane
+from state.ledger import Ledger, LedgerAway
+from streams.batches import Batch, Emission, Part, Record
+from streams.broker import consumer, producer
+from streams.metrics import LaneMetrics
+from streams.restart import start_again
+from streams.settings import Settings
+
+logger = logging.getLogger("redeemonce")
+T = TypeVar("T")
+
+#: Records of a batch at the most, by lane. Redis answers one call at a time: the call of a bulk
+#: issue must not keep a till waiting.
+BATCH_RECORDS = {"redeem": 1000, "issue": 1000, "revoke": 50, "offers": 100}
+#: Seconds a batch waits for more records after its first, and a poll for the first.
+GATHER_S = 0.002
+IDLE_S = 0.2
+#: These hold in this order: session < transaction < batch < poll interval. A worker that is
+#: frozen loses its partitions first, then its transaction; a batch gives up before Kafka does.
+SESSION_MS, TRANSACTION_MS, BATCH_S, POLL_INTERVAL_MS = 6_000, 10_000, 20.0, 45_000
+CALL_S = 8.0
+_ATTEMPTS = 4
+
+
+class Log:
+    """The lane's consumer and transactional producer. Every method runs on the Kafka thread."""
+
+    def __init__(
+        self, lane: Lane, settings: Settings, ledger: Ledger, metrics: LaneMetrics
+    ) -> None:
+        self._lane, self._settings, self._ledger, self._metrics = lane, settings, ledger, metrics
+        self._topic = settings.topic(lane.requests)
+        self._claims: dict[int, int] = {}  # of the partitions that are ours
+        self._positions: dict[int, int] = {}  # what Kafka has committed, of those we read from
+        self._max_records = BATCH_RECORDS[lane.name]
+
+    def start(self) -> None:
+        """Settle what the last run of this place left open, then join the group."""
+        name = self._settings.transactional_id(self._lane)
+        self._producer = producer(
+            self._settings, transactional_id=name, transaction_timeout_ms=TRANSACTION_MS, linger_ms=2
+        )
+        self._persistently(lambda: self._producer.init_transactions(10), 60.0)
+        self._consumer = consumer(
+            self._settings,
+            self._settings.group(self._lane),
+            group_instance_id=name,
+            partition_assignment_strategy="cooperative-sticky",
+            session_timeout_ms=SESSION_MS,
+            heartbeat_interval_ms=1_000,
+            max_poll_interval_ms=POLL_INTERVAL_MS,
+        )
+        self._consumer.subscribe(
+            [self._topic],
+            on_assign=self._on_assign,
+            on_revoke=self._on_revoke,
+            on_lost=self._on_revoke,
+        )
+
+    def poll(self) -> list[Part]:
+        """The next batch by partitions, its transaction begun; empty when there is nothing."""
+        first = self._consumer.poll(IDLE_S)
+        if first is None:
+            return []
+        messages = [first, *self._consumer.consume(self._max_records - 1, GATHER_S)]
+        by_partition: dict[int, list[Message]] = {}
+        for message in messages:
+            if message.error() is not None:
+                self._on_error(message.error())
+            elif message.partition() in self._claims:
+                by_partition.setdefault(message.partition(), []).append(message)
+        self._find_positions([p for p in by_partition if p not in self._positions])
+        parts = [self._part(p, found) for p, found in by_partition.items()]
+        parts = [part for part in parts if part.records]
+        if parts:
+            self._producer.begin_transaction()
+        return parts
+
+    def commit(self, parts: list[Part], emissions: list[Emission], deadline: float) -> bool:
+        """Make the outcomes and the requests' offsets visible at once.
+
+        False: nothing was, and the batch will be read again. The ledger then answers the same.
+        """
+        for attempt in range(_ATTEMPTS):
+            try:
+                if attempt:
+                    self._producer.begin_transaction()
+                self._produce(emissions)
+                if not self._send_offsets(parts):
+                    break
+                self._persistently(lambda: self._producer.commit_transaction(CALL_S), BATCH_S)
+                for part in parts:
+                    self._positions[part.partition] = part.to
+                return True
+            except KafkaException as failure:
+                self._abort(failure.args[0])
+                if time.monotonic() > deadline:
+                    break
+        self._rewind(parts)
+        return False
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    # Partitions ----------------------------------------------------------------------------------
+
+    def _on_assign(self, _: Any, partitions: list[TopicPartition]) -> None:
+        for each in partitions:
+            self._claims[each.partition] = self._claim()
+            self._positions.pop(each.partition, None)
+        self._metrics.partitions.set(len(self._claims))
+        logger.info("%s: partitions %s", self._lane.name, sorted(self._claims))
+
+    def _on_revoke(self, _: Any, partitions: list[TopicPartition]) -> None:
+        for each in partitions:
+            self._claims.pop(each.partition, None)
+            self._positions.pop(each.partition, None)
+        self._metrics.partitions.set(len(self._claims))
+
+    def _claim(self) -> int:
+        deadline = time.monotonic() + BATCH_S
+        while True:
+            try:
+                return self._ledger.claim()
+            except LedgerAway as away:
+                if time.monotonic() > deadline:
+                    start_again(str(away))
+                logger.warning("%s; partitions wait for it", away)
+                time.sleep(0.2)
+
+    def _find_positions(self, partitions: list[int]) -> None:
+        """Kafka's committed offsets, once no transaction that could move them is open."""
+        if not partitions:
+            return
+        wanted = [TopicPartition(self._topic, p) for p in partitions]
+        for found in self._persistently(lambda: self._consumer.committed(wanted, 10), BATCH_S):
+            if found.error is not None or found.offset < 0:
+                start_again(f"partition {found.partition} has no committed offset")
+            self._positions[found.partition] = found.offset
+
+    def _part(self, partition: int, messages: list[Message]) -> Part:
+        """A partition's records from its committed position on: a rebalance can repeat some."""
+        position = expected = self._positions[partition]
+        records = []
+        for message in messages:
+            if message.offset() >= expected:
+                records.append(Record(message.offset(), message.key(), message.value()))
+                expected = message.offset() + 1
+        return Part(partition, self._claims[partition], position, expected, records)
+
+    def _rewind(self, parts: list[Part]) -> None:
+        """Read the batch again: what the client has buffered comes after it."""
+        for part in parts:
+            place = TopicPartition(self._topic, part.partition, part.from_)
+            try:
+                self._consumer.seek(place)
+            except KafkaException:  # not ours any more: its next owner begins where Kafka says
+                self._claims.pop(part.partition, None)
+                self._positions.pop(part.partition, None)
+
+    # The transaction -----------------------------------------------------------------------------
+
+    def _produce(self, emissions: list[Emission]) -> None:
+        produce = self._producer.produce
+        for topic, partition, key, value, headers in emissions:
+            place = -1 if partition is None else partition
+            while True:
+                try:
+                    if headers is None:
+                        produce(topic, value, key, place)
+                    else:
+                        produce(topic, value, key, place, headers=headers)
+                    break
+                except BufferError:  # its queue is full: let it send
+                    self._producer.poll(0.05)
+
+    def _send_offsets(self, parts: list[Part]) -> bool:
+        """False where this worker is no member of the group any more."""
+        member = self._consumer.consumer_group_metadata()
+        if _generation(member) < 0:  # the broker would accept these offsets unchecked
+            self._persistently(lambda: self._producer.abort_transaction(CALL_S), BATCH_S)
+            return False
+        offsets = [TopicPartition(self._topic, part.partition, part.to) for part in parts]
+        # Called once and never again: after a time-out a second call hangs for good.
+        self._producer.send_offsets_to_transaction(offsets, member, CALL_S)
+        return True
+
+    def _abort(self, error: KafkaError) -> None:
+        """Back to before the transaction, or, where its state is unknown, a fresh start."""
+        if error.fatal() or not error.txn_requires_abort():
+            start_again(f"{self._lane.name}: {error.name()}: {error.str()}")
+        self._metrics.aborted.inc()
+        logger.warning("%s: transaction aborted: %s", self._lane.name, error.str())
+        try:
+            self._persistently(lambda: self._producer.abort_transaction(CALL_S), BATCH_S)
+        except KafkaException as failure:
+            start_again(f"{self._lane.name}: can't abort: {failure.args[0].str()}")
+
+    def _persistently(self, call: Callable[[], T], limit_s: float) -> T:
+        """Call again while Kafka says it may be tried again; leave when that takes too long."""
+        deadline = time.monotonic() + limit_s
+        while True:
+            try:
+                return call()
+            except KafkaException as failure:
+                error: KafkaError = failure.args[0]
+                again = error.retriable() or error.code() == KafkaError._TIMED_OUT
+                if error.fatal() or error.txn_requires_abort() or not again:
+                    raise
+                logger.warning("%s: Kafka: %s; trying again", self._lane.name, error.str())
+                if time.monotonic() > deadline:
+                    start_again(f"{self._lane.name}: {error.str()}")
+                time.sleep(0.05)
+
+    def _on_error(self, error: KafkaError) -> None:
+        lost = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)
+        if error.fatal() or error.code() in lost:
+            start_again(f"{self._lane.name}: {error.name()}: {error.str()}")
+        logger.warning("%s: Kafka: %s", self._lane.name, error.str())
+
+
+def _generation(member: bytes) -> int:
+    """The generation in the client's group metadata: -1 where the membership was lost."""
+    if member[:7] != b"CGMDv2:":
+        start_again("this confluent-kafka has another layout of group metadata")
+    return int.from_bytes(member[7:11], "little", signed=True)
+
+
+class Source(Service):  # type: ignore[misc]
+    """Runs a `Log`: one batch at a time through the agent's channel."""
+
+    def __init__(
+        self,
+        lane: Lane,
+        settings: Settings,
+        ledger: Ledger,
+        metrics: LaneMetrics,
+        channel: ChannelT[Batch],
+        **more: Any,
+    ) -> None:
+        super().__init__(**more)
+        self.lane, self._channel, self._metrics = lane, channel, metrics
+        self._log = Log(lane, settings, ledger, metrics)
+        self._thread = ThreadPoolExecutor(1, f"kafka-{lane.name}")
+        self._draining = False
+        self.joined, self.drained = asyncio.Event(), asyncio.Event()
+
+    async def drain(self) -> None:
+        """Finish the batch in flight and leave the group."""
+        self._draining = True
+        await self.drained.wait()
+
+    @Service.task
+    async def _run(self) -> None:
+        try:
+            await self._on_kafka_thread(self._log.start)
+            self.joined.set()
+            while not self._draining:
+                # A client call that hangs must not keep the partitions: leave, settle afresh.
+                parts = await asyncio.wait_for(self._on_kafka_thread(self._log.poll), BATCH_S * 2)
+                if parts:
+                    await self._settle(Batch(parts))
+            await self._on_kafka_thread(self._log.close)
+        except Exception as error:
+            start_again(f"{self.lane.name}: {type(error).__name__}: {error}")
+        finally:
+            self.drained.set()
+
+    async def _settle(self, batch: Batch) -> None:
+        deadline = time.monotonic() + BATCH_S
+        await self._channel.put(batch)
+        emissions = await asyncio.wait_for(batch.settled, BATCH_S)
+        began = time.perf_counter()
+        await asyncio.wait_for(
+            self._on_kafka_thread(self._log.commit, batch.parts, emissions, deadline), BATCH_S * 2
+        )
+        self._metrics.commit_seconds.observe(time.perf_counter() - began)
+
+    async def _on_kafka_thread(self, call: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)

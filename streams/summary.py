@@ -1,0 +1,36 @@
+"""An offer and how it is going, as the web pages and the commands show it."""
+
+from typing import Any
+
+import msgpack
+
+from schemas.times import utc_moment
+from streams.offers import as_written
+
+
+def summary(fields: dict[bytes, bytes]) -> dict[str, Any]:
+    """An offer's hash as the JSON of `/offers`: what it is, and how it is going."""
+    claim = msgpack.unpackb(fields[b"claim"]) if b"claim" in fields else None
+    offer = as_written(
+        fields[b"definition"], fields[b"lead"].decode(), fields[b"offer_code"].decode(), claim
+    )
+    issued, redeemed = int(fields[b"issued"]), int(fields[b"redeemed"])
+    return {
+        "offer_id": offer["offer_id"],
+        "name": offer["name"],
+        "version": int(fields[b"version"]),
+        "issued": issued,
+        "redeemed": redeemed,
+        "redemption_rate": round(redeemed / issued, 6) if issued else None,
+        "created_at": utc_moment(int(fields[b"created_at"])),
+        "created_by": fields[b"created_by"].decode(),
+        "modified_at": utc_moment(int(fields[b"modified_at"])),
+        "modified_by": fields[b"modified_by"].decode(),
+        "last_issued_at": _moment(fields.get(b"last_issued")),
+        "last_redeemed_at": _moment(fields.get(b"last_redeemed")),
+        "offer": offer,
+    }
+
+
+def _moment(milliseconds: bytes | None) -> str | None:
+    return None if milliseconds is None else utc_moment(int(milliseconds))

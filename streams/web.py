@@ -1,0 +1,110 @@
+"""The worker's pages: offers for people, `/health` for the orchestrator, `/metrics` for graphs."""
+
+import html
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from aiohttp import web
+from mode import Service
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from state.ledger import Ledger, LedgerAway
+from streams.metrics import Metrics
+from streams.restart import leave
+from streams.summary import summary
+
+_PAGE = """<!doctype html><meta charset=utf-8><title>Offers</title>
+<style>body{{font:15px system-ui;margin:2em}}td,th{{padding:.3em .8em;text-align:left}}
+td.n{{text-align:right}}tr:nth-child(even){{background:#f4f4f4}}</style>
+<h1>Offers</h1><p>{count} offers</p>
+<table><tr><th>Offer<th>Name<th>Expiry<th>Claimed by<th>Issued<th>Redeemed<th>Rate</tr>
+{rows}</table>"""
+
+
+class Pages(Service):  # type: ignore[misc]
+    """Serves on ``port`` until stopped. ``ready`` says whether the worker decides."""
+
+    def __init__(
+        self, port: int, ledger: Ledger, metrics: Metrics, ready: Callable[[], str | None],
+        **more: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(**more)
+        self._port, self._ledger, self._metrics, self._ready = port, ledger, metrics, ready
+
+    async def on_start(self) -> None:
+        application = web.Application(client_max_size=1 << 16)
+        application.router.add_get("/", self._page)
+        application.router.add_get("/offers", self._offers)
+        application.router.add_get("/offers/{offer_id}", self._offer)
+        application.router.add_get("/health", self._health)
+        application.router.add_get("/metrics", self._figures)
+        self._runner = web.AppRunner(application, access_log=None)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, port=self._port, shutdown_timeout=1).start()
+        except OSError as error:
+            leave(
+                f"The web pages can't use port {self._port} ({error.strerror}): another worker or "
+                "program has it. Set REDEEMONCE_WEB_PORT to a free one for this worker."
+            )
+
+    async def on_stop(self) -> None:
+        await self._runner.cleanup()
+
+    async def _health(self, _: web.Request) -> web.Response:
+        waiting_for = self._ready()
+        body = {"status": "ready"} if waiting_for is None else {"status": waiting_for}
+        return _json(body, 200 if waiting_for is None else 503)
+
+    async def _figures(self, _: web.Request) -> web.Response:
+        return web.Response(
+            body=generate_latest(self._metrics.registry),
+            headers={"Content-Type": CONTENT_TYPE_LATEST},
+        )
+
+    async def _offers(self, _: web.Request) -> web.Response:
+        try:
+            return _json(await self._summaries())
+        except LedgerAway as away:
+            return _json({"error": str(away)}, 503)
+
+    async def _offer(self, request: web.Request) -> web.Response:
+        try:
+            fields = await self._ledger.in_thread(self._ledger.offer, request.match_info["offer_id"])
+        except LedgerAway as away:
+            return _json({"error": str(away)}, 503)
+        return _json(summary(fields)) if fields else _json({"error": "no such offer"}, 404)
+
+    async def _page(self, _: web.Request) -> web.Response:
+        try:
+            offers = await self._summaries()
+        except LedgerAway as away:
+            return web.Response(text=str(away), status=503)
+        rows = "\n".join(_row(offer) for offer in offers)
+        page = _PAGE.format(count=len(offers), rows=rows)
+        return web.Response(text=page, content_type="text/html")
+
+    async def _summaries(self) -> list[dict[str, Any]]:
+        _, changed = await self._ledger.in_thread(self._ledger.changed_offers)
+        return [summary(fields) for fields in changed]
+
+
+def _row(offer: dict[str, Any]) -> str:
+    claim, expiry = offer["offer"]["claim"], offer["offer"]["expiry"]
+    rate = offer["redemption_rate"]
+    texts = [
+        offer["offer_id"],
+        offer["name"],
+        expiry.get("at", "with campaign"),
+        f"{claim['service']} {claim['holder']}" if claim else "",
+    ]
+    numbers = [offer["issued"], offer["redeemed"], "" if rate is None else f"{rate:.2%}"]
+    cells = [f"<td>{html.escape(text)}" for text in texts]
+    return "<tr>" + "".join(cells + [f"<td class=n>{number}" for number in numbers])
+
+
+def _json(content: Any, status: int = 200) -> web.Response:
+    return web.Response(
+        body=orjson.dumps(content), status=status, content_type="application/json"
+    )
