@@ -14,7 +14,7 @@ def decimals_of(currency: str) -> int:
     """How many decimals a currency has (INR 2, JPY 0), from CLDR. ValueError if it isn't one."""
     if currency not in list_currencies():
         raise ValueError(f"{currency!r} is not a currency (ISO 4217, three capital letters)")
-    return get_currency_precision(currency)
+    return int(get_currency_precision(currency))
 
 
 def to_minor(amount: str, decimals: int) -> int:

@@ -25,7 +25,8 @@ OFFER_ID_PATTERN = r"^[A-Za-z0-9._-]{1,64}$"
 DIGITS = "0123456789"
 ALPHANUMERIC = DIGITS + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 CHARSETS = {"digits": DIGITS, "alphanumeric": ALPHANUMERIC}
-MAX_CODE_LENGTH = 32
+#: What the format-preserving encryption behind generated codes can do for every charset.
+MAX_CODE_LENGTH = 24
 
 
 def _real(moment: str) -> str:
@@ -159,7 +160,7 @@ class UniqueCodes(_Section):
     def _room_for_codes(self) -> "UniqueCodes":
         if self.prefix is not None and self.length - len(self.prefix) < 2:
             raise ValueError(
-                f"length {self.length} leaves fewer than 2 characters after the prefix {self.prefix}"
+                f"length {self.length} leaves fewer than 2 characters after prefix {self.prefix}"
             )
         return self
 
@@ -237,7 +238,9 @@ class Offer(_Section):
             return discount
         if discount.type == "fixed":
             if discount.currency != currency:
-                raise ValueError(f"currency: {discount.currency} is not the organisation's {currency}")
+                raise ValueError(
+                    f"currency: {discount.currency} is not the organisation's {currency}"
+                )
             to_minor(discount.amount, decimals_of(currency))
         elif discount.max_amount is not None:
             to_minor(discount.max_amount, decimals_of(currency))
@@ -248,12 +251,17 @@ class Offer(_Section):
         redeem = self.redeem
         if redeem.min_gap_days and redeem.uses_per_coupon == 1 and redeem.max_per_customer == 1:
             raise ValueError(
-                "redeem.min_gap_days: a coupon can be used only once and a customer can redeem only "
-                "once, so there is nothing to keep apart; raise max_per_customer or leave the gap out"
+                "redeem.min_gap_days: a coupon can be used only once and a customer can redeem "
+                "only once, so there is nothing to keep apart; raise max_per_customer or leave the "
+                "gap out"
             )
-        if redeem.start.type == "from_date" and self.expiry.type == "fixed_date":
-            if to_second(redeem.start.at) > to_second(self.expiry.at):
-                raise ValueError("redeem.start: begins after the offer has expired")
+        start, expiry = redeem.start, self.expiry
+        if (
+            isinstance(start, StartFromDate)
+            and isinstance(expiry, FixedDate)
+            and to_second(start.at) > to_second(expiry.at)
+        ):
+            raise ValueError("redeem.start: begins after the offer has expired")
         return self
 
 

@@ -1,9 +1,9 @@
 """Outcomes: what was decided about a request. JSON in the topics; these shapes give its schema."""
 
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired
 
 from pydantic import TypeAdapter
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from schemas.reasons import Reason
 
@@ -17,7 +17,7 @@ class Source(TypedDict):
 
 
 class Discount(TypedDict):
-    """Decimal strings; ``lines`` has one amount for each line of the bill and sums to ``amount``."""
+    """Decimal strings; ``lines`` has one for each line of the bill and sums to ``amount``."""
 
     amount: str
     currency: str

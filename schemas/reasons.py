@@ -49,21 +49,21 @@ class Reason(StrEnum):
     NO_ACTIVE_COUPON = "no_active_coupon"
 
 
-_ALL = ("invalid_request", "request_id_conflict", "offer_not_found")
+_ALL = "invalid_request request_id_conflict offer_not_found"
 _REDEEM = """code_not_found coupon_revoked coupon_redeemed coupon_expired offer_expired not_started
     customer_required not_recipient customer_excluded store_not_allowed outside_time_window
     bill_amount_out_of_range no_eligible_items customer_limit_reached gap_not_elapsed
-    offer_limit_reached budget_exhausted""".split()
-_REVERSE = "redemption_not_found already_reversed coupon_revoked coupon_expired".split()
+    offer_limit_reached budget_exhausted"""
+_REVERSE = "redemption_not_found already_reversed coupon_revoked coupon_expired"
 _ISSUE = """offer_expired not_claimed_by_service not_in_audience received_excluded_offer
     customer_limit_reached gap_not_elapsed offer_limit_reached codes_exhausted resend_not_allowed
-    no_active_coupon""".split()
+    no_active_coupon"""
 _OFFERS = """offer_exists offer_code_taken code_taken field_not_editable already_claimed
-    campaign_has_offer upload_not_allowed invalid_offer""".split()
+    campaign_has_offer upload_not_allowed invalid_offer"""
 
 
-def _listed(names: list[str]) -> tuple[Reason, ...]:
-    return tuple(Reason(name) for name in (*_ALL, *names))
+def _listed(names: str) -> tuple[Reason, ...]:
+    return tuple(Reason(name) for name in f"{_ALL} {names}".split())
 
 
 #: The reasons a request of each type can meet, first that holds is given.
@@ -73,7 +73,7 @@ PRECEDENCE: dict[str, tuple[Reason, ...]] = {
     "redeem": _listed(_REDEEM),
     "validate": _listed(_REDEEM),
     "reverse": _listed(_REVERSE),
-    "revoke": _listed([]),
+    "revoke": _listed(""),
     "create": _listed(_OFFERS),
     "edit": _listed(_OFFERS),
     "claim": _listed(_OFFERS),

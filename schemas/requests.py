@@ -3,11 +3,11 @@
 import json
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
 import orjson
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, with_config
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from schemas.money import MONEY_PATTERN, to_minor
 from schemas.times import MOMENT_PATTERN, to_second
@@ -194,7 +194,9 @@ class Reader:
         kind = found.get("type")
         validate = self._validate.get(kind) if type(kind) is str else None
         if validate is None:
-            return _unreadable(found, f"type: {_shown(kind)} is not one of {', '.join(self._validate)}")
+            return _unreadable(
+                found, f"type: {_shown(kind)} is not one of {', '.join(self._validate)}"
+            )
         try:
             request: dict[str, Any] = validate(found)
             request["second"] = to_second(request["occurred_at"])
@@ -213,12 +215,15 @@ class Reader:
     def _read_amounts(self, request: dict[str, Any]) -> None:
         bill = request["bill"]
         if bill["currency"] != self._currency:
-            raise _Wrong(f"bill.currency: {bill['currency']} is not the organisation's {self._currency}")
+            raise _Wrong(
+                f"bill.currency: {bill['currency']} is not the organisation's {self._currency}"
+            )
         request["amount_minor"] = self._minor(bill["amount"], "bill.amount")
         lines = bill.get("lines")
         if lines:
             request["line_minors"] = [
-                self._minor(line["amount"], f"bill.lines.{i}.amount") for i, line in enumerate(lines)
+                self._minor(line["amount"], f"bill.lines.{i}.amount")
+                for i, line in enumerate(lines)
             ]
 
     def _minor(self, amount: str, field: str) -> int:
@@ -235,7 +240,7 @@ class _Wrong(Exception):
 #: What a pattern means, in words.
 _MEANING = {
     MONEY_PATTERN: "a decimal string such as '1499.00' is expected",
-    MOMENT_PATTERN: "an RFC 3339 moment with offset such as '2026-11-21T10:00:00+05:30' is expected",
+    MOMENT_PATTERN: "a moment with offset such as '2026-11-21T10:00:00+05:30' is expected",
     CURRENCY_PATTERN: "three capital letters such as 'INR' are expected",
     REQUEST_ID_PATTERN: "1 to 64 printable ASCII characters are expected",
 }
@@ -243,7 +248,7 @@ _MEANING = {
 
 def explain(error: Any) -> str:
     """One of pydantic's errors in words that name what is expected."""
-    return _MEANING.get(error.get("ctx", {}).get("pattern"), error["msg"])
+    return _MEANING.get(error.get("ctx", {}).get("pattern")) or str(error["msg"])
 
 
 def first_error(error: ValidationError) -> str:

@@ -1,12 +1,10 @@
-"""Moments and calendar days. A decision's time is whole seconds since 1970, its day a number too."""
+"""Moments and calendar days: a decision's time is whole seconds since 1970, its day a number."""
 
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 #: RFC 3339 with an offset; fractions of a second are read and dropped.
-MOMENT_PATTERN = (
-    r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$"
-)
+MOMENT_PATTERN = r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$"
 DAY_SECONDS = 86_400
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()

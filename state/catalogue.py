@@ -1,4 +1,4 @@
-"""The offers as this worker judges by them: compiled once for each version, read from the ledger."""
+"""The offers as this worker judges by them: read from the ledger, compiled once a version."""
 
 import hashlib
 from collections import defaultdict
@@ -49,7 +49,7 @@ class CompiledOffer:
 
 
 class Catalogue:
-    """All offers by id, and by what their codes begin with. ``stamp``: of the newest known change."""
+    """All offers by id and by what their codes begin with. ``stamp``: of the newest change."""
 
     def __init__(self, codes: Codes, calendar: Calendar, decimals: int) -> None:
         self.codes, self.calendar, self.decimals = codes, calendar, decimals

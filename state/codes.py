@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from numpy.typing import NDArray
 
-from state.ff1 import FF1, Half, Halves
+from state.ff1 import FF1, Half, Halves, constant, longest
 
 _TWEAK_BYTES = 8
 _INFO = b"redeemonce codes"
@@ -66,9 +66,17 @@ class Series:
             )
         if self.length <= len(self.lead):
             raise ValueError(f"length {self.length} leaves no character after lead {self.lead!r}")
+        if len(self.charset) < 2:
+            raise ValueError(f"charset {self.charset!r} has fewer than two characters")
+        most = longest(len(self.charset))
+        if self.generated > most:
+            raise ValueError(
+                f"length {self.length} leaves {self.generated} characters after lead "
+                f"{self.lead!r}: at most {most} can be generated, so make the code shorter or "
+                f"the lead longer"
+            )
         if len(self.tweak) != _TWEAK_BYTES:
             raise ValueError(f"the tweak has {len(self.tweak)} bytes, not {_TWEAK_BYTES}")
-        _tails(self.charset, self.generated)
 
     @classmethod
     def of(cls, offer_id: str, lead: str, charset: str, length: int) -> Self:
@@ -238,10 +246,9 @@ class _Tails:
     def run(self, first: int, further: Half) -> tuple[Half, Half]:
         """The halves of first + each of ``further``, which must be below 2**62."""
         left, right = divmod(first, self._right_count)
-        count = np.uint64(self._right_count)
-        total = further + np.uint64(right)
-        carry = total // count
-        return carry + np.uint64(left), total - carry * count
+        total = further + constant(right)
+        carry = total // constant(self._right_count)
+        return carry + constant(left), total - carry * constant(self._right_count)
 
     def whole(self, left: Half, right: Half) -> list[int]:
         count = self._right_count
@@ -310,7 +317,7 @@ class _Shuffles:
         blocks[:, 0] = int.from_bytes(series.tweak, "big")
         # The charset's size, the length and the serial, in 16, 16 and 32 bits.
         blocks[:, 1] = serials + np.uint64(len(series.charset) << 48 | series.generated << 32)
-        stream = self._cipher.encryptor().update(blocks.reshape(-1).view(np.uint8))
+        stream = self._cipher.encryptor().update(blocks.reshape(-1).view(np.uint8).data)
         # Equal values stay in the order of serials, so that every NumPy gives the same result.
         order = np.argsort(np.frombuffer(stream, np.dtype(">u8"))[0::2], kind="stable")
         serial_at = order.astype(np.min_scalar_type(series.space - 1))

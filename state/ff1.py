@@ -21,25 +21,43 @@ Half: TypeAlias = NDArray[np.uint64]
 MIN_DOMAIN = 1_000_000
 #: The most values a half may have: the sum of two then fits a uint64.
 MAX_HALF = 2**63
+#: The most values a quarter may have (the longer one): see `_Modulus`.
+MAX_QUARTER = 2**32
 
 _ROUNDS = 10
 _BLOCK = 16  # bytes of an AES block
 _BIG_ENDIAN = np.dtype(">u8")
-_32 = np.uint64(32)
+
+
+def constant(number: int) -> Half:
+    """A number below 2**64 to reckon halves with: 0-d, as NumPy takes those faster than scalars."""
+    return np.array(number, np.uint64)
+
+
+_32 = constant(32)
+
+
+def longest(radix: int) -> int:
+    """The most numerals a string of a radix may have here: 36 of radix 10, 24 of radix 36."""
+    half = 1
+    while radix ** (half + 1) <= MAX_HALF and radix ** (half // 2 + 1) <= MAX_QUARTER:
+        half += 1
+    return 2 * half
 
 
 class Halves:
     """Numeral strings of one radix and length n, cut into u = n // 2 and v = n - u numerals.
 
-    ValueError if a half could have more than 2**63 values, or a quarter more than 2**32: radix 10
-    goes up to 36 numerals, radix 36 up to 24.
+    ValueError for a radix not in 2..65536, for no numerals and for more than `longest` allows.
     """
 
     def __init__(self, radix: int, length: int) -> None:
         if not 2 <= radix <= 2**16:
             raise ValueError(f"radix {radix} is not between 2 and 65536")
-        if length < 1:
-            raise ValueError(f"length {length} is less than one numeral")
+        if not 1 <= length <= longest(radix):
+            raise ValueError(
+                f"{length} numerals of radix {radix}: 1 to {longest(radix)} can be encrypted"
+            )
         self.radix = radix
         self.length = length
         self.left_width = length // 2
@@ -47,14 +65,8 @@ class Halves:
         self.left_count: int = radix**self.left_width
         self.right_count: int = radix**self.right_width
         #: How many numeral strings there are.
-        self.count = self.left_count * self.right_count
-        quarter = radix ** (self.right_width - self.right_width // 2)
-        if self.right_count > MAX_HALF or quarter > 2**32:
-            raise ValueError(
-                f"{length} numerals of radix {radix} are too long: "
-                f"half of them may have 2**63 values, a quarter 2**32"
-            )
-        self._radix = np.uint64(radix)
+        self.count: int = radix**length
+        self._radix = constant(radix)
         #: Whether FF1 may be used: for fewer strings it is not safe.
         self.enough = self.count >= MIN_DOMAIN
         powers = [radix**place for place in range(self.right_width - 1, -1, -1)]
@@ -68,8 +80,10 @@ class Halves:
     def cut(self, numerals: NDArray[np.integer]) -> tuple[Half, Half]:
         """The halves, each of shape (rows,), of numerals of shape (rows, length)."""
         exact = numerals.astype(np.uint64)
-        left = exact[:, : self.left_width] @ self._powers[self.right_width - self.left_width :]
-        return left, exact[:, self.left_width :] @ self._powers
+        left_powers = self._powers[self.right_width - self.left_width :]
+        left: Half = exact[:, : self.left_width] @ left_powers
+        right: Half = exact[:, self.left_width :] @ self._powers
+        return left, right
 
     def join(self, left: Half, right: Half) -> NDArray[np.uint16]:
         """The numerals, of shape (rows, length), of halves of shape (rows,)."""
@@ -91,13 +105,14 @@ class _Modulus:
     """
 
     def __init__(self, radix: int, width: int) -> None:
-        self.count = np.uint64(radix**width)
-        self._low = np.uint64(radix ** (width - width // 2))
-        self._high = np.uint64(radix ** (width // 2))
+        self.count = constant(radix**width)
+        self._low = constant(radix ** (width - width // 2))
+        self._high = constant(radix ** (width // 2))
 
     def of_short(self, first: Half) -> Half:
         """S % radix**m for an S of 8 bytes."""
-        return first - first // self.count * self.count
+        rest: Half = first - first // self.count * self.count
+        return rest
 
     def of_long(self, first: Half, last: Half) -> Half:
         """S % radix**m for an S of 12 bytes: the first 8, and the last 4."""
@@ -106,13 +121,14 @@ class _Modulus:
         rest = (first - upper * low) << _32 | last
         lower = rest // low
         quotient = (upper - upper // high * high) << _32 | lower
-        return (quotient - quotient // high * high) * low + (rest - lower * low)
+        answer: Half = (quotient - quotient // high * high) * low + (rest - lower * low)
+        return answer
 
 
 class _Round(NamedTuple):
     modulus: _Modulus
-    first: np.uint64  # the round's number i, where it stands in the last block of Q
-    last: np.uint64
+    first: Half  # the round's number i, where it stands in the last block of Q
+    last: Half
 
 
 class _Plan:
@@ -133,7 +149,7 @@ class _Plan:
         for number in range(_ROUNDS):
             first, last = divmod(number << 8 * self.number_bytes, 2**64)
             modulus = right if number % 2 else left
-            self.rounds.append(_Round(modulus, np.uint64(first), np.uint64(last)))
+            self.rounds.append(_Round(modulus, constant(first), constant(last)))
 
 
 class FF1:
@@ -147,7 +163,7 @@ class FF1:
         """Encrypt numerals of shape (length,) or (rows, length), all rows with one tweak.
 
         The answer has the same shape. ValueError for a numeral the radix doesn't have, for fewer
-        than a million possible strings and for strings too long (see `Halves`).
+        than a million possible strings and for more numerals than `longest` allows.
         """
         return self._whole(self.encrypt_halves, numerals, tweak)
 
@@ -211,12 +227,12 @@ class FF1:
         return left, right
 
     def _mixer(self, plan: _Plan, starts: bytes, rows: int) -> Callable[[_Round, Half], Half]:
-        """The round function: y % radix**m (steps 6.i to 6.v) of a round and one half of each row."""
+        """The round function (steps 6.i to 6.v): y % radix**m of a round and half of each row."""
         encrypt = self._cipher.encryptor().update
         words = np.frombuffer(starts, _BIG_ENDIAN).astype(np.uint64)
         first, last = words[0::2], words[1::2]
         blocks = np.empty((rows, 2), _BIG_ENDIAN)
-        raw = blocks.reshape(-1).view(np.uint8)
+        raw = blocks.reshape(-1).view(np.uint8).data
 
         def mixed(step: _Round, half: Half) -> Half:
             blocks[:, 0] = first ^ step.first

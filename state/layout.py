@@ -154,7 +154,7 @@ class Redeemed(NamedTuple):
 class Revoked(NamedTuple):
     """What follows in an accepted revoke."""
 
-    count: int | bool
+    ended: int | bool  # how many coupons, False: not counted one by one
     watermark: int | bool
     serials: list[int]
 
@@ -176,9 +176,9 @@ class OfferNow(NamedTuple):
 
 def lua_names(operation: type[NamedTuple] | None = None) -> str:
     """The Lua head of a script: where each field is, and the reasons by name."""
-    tables = {"HEAD": Head, "COUPON": Coupon, "USE": Use, "CUSTOMER": Customer}
+    tables: dict[str, Any] = {"HEAD": Head, "COUPON": Coupon, "USE": Use, "CUSTOMER": Customer}
     if operation is not None:
-        tables["OP"] = operation  # type: ignore[assignment]
+        tables["OP"] = operation
     lines = [_lua_table(name, layout._fields) for name, layout in tables.items()]
     reasons = ", ".join(f"{reason} = '{reason}'" for reason in Reason)
     unknown = "{ __index = function(_, name) error('no reason ' .. name) end }"

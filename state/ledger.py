@@ -61,12 +61,13 @@ class Script:
         self.text = "\n".join([lua_names(operation), *texts])
         self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
-    def run(self, client: "redis.Redis[bytes]", base: str, *arguments: bytes) -> list[bytes]:
+    def run(self, client: Any, base: str, *arguments: bytes) -> list[bytes]:
         """Its answer. Loads itself where the server doesn't know it yet."""
         try:
-            return client.evalsha(self.sha, 1, base, *arguments)  # type: ignore[return-value]
+            answer: list[bytes] = client.evalsha(self.sha, 1, base, *arguments)
         except redis.exceptions.NoScriptError:
-            return client.eval(self.text, 1, base, *arguments)  # type: ignore[return-value]
+            answer = client.eval(self.text, 1, base, *arguments)
+        return answer
 
 
 class Transition(Enum):
@@ -97,7 +98,7 @@ class Ledger:
     """
 
     def __init__(self, url: str, prefix: str, memory_days: int = 7) -> None:
-        self.client: redis.Redis[bytes] = redis.Redis.from_url(
+        self.client: Any = redis.Redis.from_url(
             url,
             socket_timeout=_TIMEOUT_S,
             socket_connect_timeout=_TIMEOUT_S,
@@ -140,10 +141,11 @@ class Ledger:
         for call in calls:
             pipeline.evalsha(script.sha, 1, self.base, *call)
         try:
-            return pipeline.execute()
+            answers: list[list[bytes]] = pipeline.execute()
         except redis.exceptions.NoScriptError:
             self.client.script_load(script.text)
-            return [script.run(self.client, self.base, *call) for call in calls]
+            answers = [script.run(self.client, self.base, *call) for call in calls]
+        return answers
 
     def claim(self) -> int:
         """A number above all that were given before: the right to write for a partition."""
@@ -226,9 +228,9 @@ class Ledger:
         """Nobody decides from here on, until `open`."""
         self._answered(lambda: self.client.delete(self.base + "open"))
 
-    def wipe(self) -> None:
-        """Delete the whole ledger but the restorer's lock."""
-        spared = (self.base + "restorer").encode()
+    def wipe(self, everything: bool = False) -> None:
+        """Delete the whole ledger, but for the restorer's lock unless that too."""
+        spared = b"" if everything else (self.base + "restorer").encode()
 
         def delete() -> None:
             batch: list[bytes] = []
@@ -251,7 +253,9 @@ class Ledger:
         """How often this ledger was made again, as Redis has it. 0 where it never was."""
         return int(self._answered(lambda: self.client.get(self.base + "epoch")) or 0)
 
-    def open(self, token: str, claims: int, epoch: int, numbers: int, chains: dict[str, int]) -> None:
+    def open(
+        self, token: str, claims: int, epoch: int, numbers: int, chains: dict[str, int]
+    ) -> None:
         """Open it. ``claims``, ``numbers``: none given from now on is below; ``chains``: applied
         offsets by place, for those that change."""
         content = {"claims": claims, "epoch": epoch, "numbers": numbers, "chains": chains}
@@ -259,9 +263,7 @@ class Ledger:
 
     def _restorer(self, script: Script, token: str, content: Any) -> None:
         packed = self._pack(content)
-        answer = self._answered(
-            lambda: script.run(self.client, self.base, token.encode(), packed)
-        )
+        answer = self._answered(lambda: script.run(self.client, self.base, token.encode(), packed))
         if answer[0] != b"OK":
             raise Fenced("another restorer took over")
 

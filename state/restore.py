@@ -51,7 +51,7 @@ class Restorer:
             "offer_code": offer.offer_code,
             **{name: milliseconds_of(current[name]) for name in ("created_at", "modified_at")},
             **{name: current[name] for name in ("created_by", "modified_by")},
-            **{name: 0 for name in ("issued", "redeemed", "sequence", "watermark", "closed")},
+            **dict.fromkeys(("issued", "redeemed", "sequence", "watermark", "closed"), 0),
         }
         if claim:
             fields["claim"] = _pack(packed_claim(claim))

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import faust
-from faust.app.base import BootStrategy
+from faust.app.base import BootStrategy as FaustBootStrategy
 from mode import Service
 
 from schemas.topics import LANES, Lane
@@ -35,8 +35,8 @@ _WORK: dict[str, type[Any]] = {
 _DRAIN_S = 8.0
 
 
-class _App(faust.App):  # type: ignore[misc]
-    class BootStrategy(BootStrategy):  # type: ignore[misc]
+class _App(faust.App):
+    class BootStrategy(FaustBootStrategy):
         enable_kafka = False  # the sources have clients of their own
 
 
@@ -74,7 +74,7 @@ class RedemptionWorker:
         metrics = self.metrics.lane(lane.name)
         decider = Decider(work, ledger, self.catalogue, self.settings, metrics)
 
-        @self.app.agent(channel, name=lane.name)  # type: ignore[untyped-decorator]
+        @self.app.agent(channel, name=lane.name)
         async def agent(batches: AsyncIterator[Batch]) -> None:
             async for batch in batches:
                 try:
@@ -116,7 +116,7 @@ class RedemptionWorker:
 
 
 def _starter(worker: RedemptionWorker) -> type[Service]:
-    class Starter(Service):  # type: ignore[misc]
+    class Starter(Service):
         @Service.task
         async def _start(self) -> None:
             try:
@@ -127,7 +127,7 @@ def _starter(worker: RedemptionWorker) -> type[Service]:
     return Starter
 
 
-class Process(faust.Worker):  # type: ignore[misc]
+class Process(faust.Worker):
     """The process around the app: a signal first drains the sources, then stops Faust."""
 
     def __init__(self, worker: RedemptionWorker) -> None:

@@ -59,11 +59,8 @@ class Answers:
 
     def read(self, wait_s: float) -> list[tuple[Place, dict[str, Any]]]:
         """What came in, by the request it answers."""
-        came = []
-        for message in self._client.consume(5_000, wait_s):
-            if message.error() is None:
-                came.append(self._answer(message))
-        return came
+        messages = self._client.consume(5_000, wait_s)
+        return [self._answer(message) for message in messages if message.error() is None]
 
     def _answer(self, message: Message) -> tuple[Place, dict[str, Any]]:
         if message.topic() == self._dead_letters:
@@ -89,9 +86,7 @@ class Till:
 
     def send(self, request: dict[str, Any], number: int | None = None) -> None:
         """``number``: under which to note where it came to lie."""
-        self.send_bytes(
-            self._topic(request), key_of(request), orjson.dumps(request), number
-        )
+        self.send_bytes(self._topic(request), key_of(request), orjson.dumps(request), number)
 
     def send_bytes(self, topic: str, key: bytes, value: bytes, number: int | None = None) -> None:
         report = None if number is None else self._reporter(number)

@@ -65,9 +65,7 @@ class Decider:
         self.metrics.batch_seconds.observe(time.perf_counter() - began)
         return emissions
 
-    async def _decide(
-        self, batch: Batch, read: list[list[Any]], now: int
-    ) -> list[list[Decided]]:
+    async def _decide(self, batch: Batch, read: list[list[Any]], now: int) -> list[list[Decided]]:
         """Asks until the ledger has answered; judges again where an offer changed meanwhile."""
         while True:
             calls = [

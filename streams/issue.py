@@ -27,25 +27,27 @@ class Issuing:
         offer = self._catalogue.get(request["offer_id"])
         second, customer_id = request["second"], request["customer_id"]
         day = self._calendar.day(second)
-        known = offer is not None
         content = request["fingerprint"] = fingerprint_of(request)
+        of_request, of_customer, starts = b"", b"", 0
+        if offer is not None:
+            of_request = request_key("issue", str(offer.number), request["request_id"])
+            of_customer = customer_key(offer.number, customer_id)
+            starts = offer.starts(self._calendar, second, day)
         return IssueOp(
             offset=offset,
             kind=request["type"],
             request_id=request["request_id"],
-            request_key=request_key("issue", str(offer.number), request["request_id"])
-            if known
-            else b"",
+            request_key=of_request,
             fingerprint=content,
             offer_id=request["offer_id"],
             second=second,
             day=day,
             occurred_at=request["occurred_at"],
             customer_id=customer_id,
-            customer_key=customer_key(offer.number, customer_id) if known else b"",
+            customer_key=of_customer,
             service=request.get("service", ""),
             holder=request.get("holder", ""),
-            starts=offer.starts(self._calendar, second, day) if known else 0,
+            starts=starts,
             expires=False,
         )
 

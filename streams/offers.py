@@ -16,7 +16,7 @@ from state.layout import OfferNow, OfferOp
 from state.ledger import Decided, Transition
 from state.restore import packed_claim
 from streams.batches import Emission
-from streams.outcomes import REST, change, changed_something, outcome
+from streams.outcomes import REST, change, outcome
 from streams.settings import Settings
 
 #: What a record of the `offers` topic has beside the offer itself.
@@ -27,7 +27,7 @@ FORGOTTEN = (Reason.REQUEST_ID_CONFLICT, Reason.OFFER_NOT_FOUND)
 class Offering:
     lane, transition, judges_by_offers = OFFERS, Transition.OFFERS, False
 
-    def __init__(self, settings: Settings, catalogue: Catalogue) -> None:
+    def __init__(self, settings: Settings, _: Catalogue) -> None:
         self.reader = Reader(self.lane.types, settings.currency, settings.decimals)
         self._calendar, self._currency = settings.calendar, settings.currency
         self._current_offers = settings.topic(CURRENT_OFFERS)
@@ -115,9 +115,7 @@ class Offering:
             said["detail"] = (rest[0] or None) if rest else None
         else:
             now = OfferNow(*rest)
-            said["offer"] = as_written(
-                now.definition.encode(), now.lead, now.offer_code, now.claim or None
-            )
+            said["offer"] = as_written(now.definition.encode(), now.lead, now.offer_code, now.claim)
             said["current"] = current_offer(request["offer_id"], said["offer_version"], now)
             more = {name: said["current"][name] for name in CURRENT}
         if not decided.replayed and decided.content[0] not in FORGOTTEN:
@@ -138,17 +136,19 @@ def claimed(request: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def as_written(
-    definition: bytes, lead: str, offer_code: str, claim: dict[str, Any] | None
+    definition: bytes, lead: str, offer_code: str, claim: dict[str, Any] | bool | None
 ) -> dict[str, Any]:
     """The offer as people write it, with the prefix and code it was given and who claimed it."""
     offer: dict[str, Any] = orjson.loads(definition)
     offer["coupons"]["codes"]["prefix"] = lead
     offer["offer_code"] = offer_code
-    offer["claim"] = claim and {
-        "service": claim["service"],
-        "holder": claim["holder"],
-        "ends_at": claim["ends_moment"] or None,
-    }
+    offer["claim"] = None
+    if isinstance(claim, dict):
+        offer["claim"] = {
+            "service": claim["service"],
+            "holder": claim["holder"],
+            "ends_at": claim["ends_moment"] or None,
+        }
     return offer
 
 
@@ -158,10 +158,9 @@ def current_offer(offer_id: str, version: int, now: OfferNow) -> dict[str, Any]:
         "offer_id": offer_id,
         "version": version,
         "number": now.number,
-        "offer": as_written(now.definition.encode(), now.lead, now.offer_code, now.claim or None),
+        "offer": as_written(now.definition.encode(), now.lead, now.offer_code, now.claim),
         "created_at": utc_moment(now.created_at),
         "created_by": now.created_by,
         "modified_at": utc_moment(now.modified_at),
         "modified_by": now.modified_by,
     }
-

@@ -3,6 +3,7 @@
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -19,8 +20,8 @@ logger = logging.getLogger("redeemonce")
 _POLL_S = 0.5
 
 
-class OrgReader(Service):  # type: ignore[misc]
-    """Keeps every till's entity, and says in Redis how far it has read: `org apply` waits for it."""
+class OrgReader(Service):
+    """Keeps every till's entity; says in Redis how far it has read, for `org apply` to wait."""
 
     def __init__(self, settings: Settings, ledger: Ledger, **more: Any) -> None:
         super().__init__(**more)
@@ -60,7 +61,5 @@ class OrgReader(Service):  # type: ignore[misc]
         self.entities[entity.till_id] = entity
 
     def _report(self, positions: dict[int, int]) -> None:
-        try:
+        with suppress(LedgerAway):  # said elsewhere; the next round reports
             self._ledger.note_reader(self._settings.place, positions, time.time())
-        except LedgerAway:
-            pass  # said elsewhere; the next round reports

@@ -1,4 +1,4 @@
-"""Before a worker decides: its topics exist, its group has offsets, the ledger is whole and open."""
+"""Before a worker decides: topics exist, the group has offsets, the ledger is whole and open."""
 
 import logging
 import time
@@ -38,7 +38,7 @@ Progress = Callable[[int, int], None]
 
 def prepare(settings: Settings, ledger: Ledger, lanes: Iterable[Lane]) -> None:
     """Blocks until this worker may begin to decide; says what it is waiting for."""
-    _wait_for_ledger(settings, ledger)
+    _wait_for_ledger(ledger)
     wait_until_it_answers(settings, logger.warning)
     made = ensure_topics(settings)
     if made:
@@ -173,7 +173,7 @@ def _announce_epoch(settings: Settings, epoch: int) -> None:
         raise BrokerError("the rebuild could not be written down; Kafka didn't answer")
 
 
-def _wait_for_ledger(settings: Settings, ledger: Ledger) -> None:
+def _wait_for_ledger(ledger: Ledger) -> None:
     said = 0.0
     while True:
         try:

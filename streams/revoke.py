@@ -60,7 +60,7 @@ class Revoking:
         more: dict[str, Any] = {}
         if not decided.content[0]:
             revoked = Revoked(*decided.content[REST:])
-            said["revoked"] = None if revoked.count is False else revoked.count
+            said["revoked"] = None if revoked.ended is False else revoked.ended
             more = {
                 "watermark": None if revoked.watermark is False else revoked.watermark,
                 "revoked": revoked.serials,

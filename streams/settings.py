@@ -24,15 +24,15 @@ class Settings(BaseSettings):
 
     kafka_bootstrap_servers: str = "localhost:9092"
     redis_url: str = "redis://localhost:6379/0"
-    topic_prefix: str = Field("", pattern=r"^[A-Za-z0-9._-]{0,100}$")
+    topic_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,100}$")
     time_zone: str = "UTC"
     currency: str = "INR"
     code_secret: SecretStr | None = None
-    request_memory_days: int = Field(7, ge=1, le=366)
-    web_port: int = Field(6066, ge=1, le=65535)
-    worker_id: str = Field("", pattern=r"^[A-Za-z0-9._-]{0,200}$")
+    request_memory_days: int = Field(default=7, ge=1, le=366)
+    web_port: int = Field(default=6066, ge=1, le=65535)
+    worker_id: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,200}$")
     #: Of each topic that doesn't exist yet.
-    partitions: int = Field(4, ge=1, le=1024)
+    partitions: int = Field(default=4, ge=1, le=1024)
 
     @field_validator("time_zone")
     @classmethod
@@ -82,8 +82,8 @@ class Settings(BaseSettings):
         if stack is not None and stack.kafka_bootstrap_servers == ours:
             return stack.code_secret
         raise SettingsError(
-            "REDEEMONCE_CODE_SECRET is not set. It keys the generated codes, so it must be the same "
-            "for every worker, for good: set it to a long random text "
+            "REDEEMONCE_CODE_SECRET is not set. It keys the generated codes, so it must be the "
+            "same for every worker, for good: set it to a long random text "
             "(python -c 'import secrets; print(secrets.token_hex(32))')."
         )
 

@@ -10,13 +10,14 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from faust.types import ChannelT
 from mode import Service
 
-from schemas.topics import Lane
+from schemas.topics import CURRENT_OFFERS, DEAD_LETTERS, Lane, Topic
 from state.ledger import Ledger, LedgerAway
 from streams.batches import Batch, Emission, Part, Record
 from streams.broker import consumer, producer
@@ -56,9 +57,15 @@ class Log:
         """Settle what the last run of this place left open, then join the group."""
         name = self._settings.transactional_id(self._lane)
         self._producer = producer(
-            self._settings, transactional_id=name, transaction_timeout_ms=TRANSACTION_MS, linger_ms=2
+            self._settings,
+            transactional_id=name,
+            transaction_timeout_ms=TRANSACTION_MS,
+            linger_ms=2,
         )
         self._persistently(lambda: self._producer.init_transactions(10), 60.0)
+        for topic in (self._lane.outcomes, DEAD_LETTERS, CURRENT_OFFERS):
+            # Known before the first request comes, which would wait for it.
+            self._persistently(partial(self._know, topic), 60.0)
         self._consumer = consumer(
             self._settings,
             self._settings.group(self._lane),
@@ -74,6 +81,9 @@ class Log:
             on_revoke=self._on_revoke,
             on_lost=self._on_revoke,
         )
+
+    def _know(self, topic: Topic) -> None:
+        self._producer.list_topics(self._settings.topic(topic), 10)
 
     def poll(self) -> list[Part]:
         """The next batch by partitions, its transaction begun; empty when there is nothing."""
@@ -244,7 +254,7 @@ def _generation(member: bytes) -> int:
     return int.from_bytes(member[7:11], "little", signed=True)
 
 
-class Source(Service):  # type: ignore[misc]
+class Source(Service):
     """Runs a `Log`: one batch at a time through the agent's channel."""
 
     def __init__(

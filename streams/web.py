@@ -22,7 +22,7 @@ td.n{{text-align:right}}tr:nth-child(even){{background:#f4f4f4}}</style>
 {rows}</table>"""
 
 
-class Pages(Service):  # type: ignore[misc]
+class Pages(Service):
     """Serves on ``port`` until stopped. ``ready`` says whether the worker decides."""
 
     def __init__(
@@ -71,7 +71,9 @@ class Pages(Service):  # type: ignore[misc]
 
     async def _offer(self, request: web.Request) -> web.Response:
         try:
-            fields = await self._ledger.in_thread(self._ledger.offer, request.match_info["offer_id"])
+            fields = await self._ledger.in_thread(
+                self._ledger.offer, request.match_info["offer_id"]
+            )
         except LedgerAway as away:
             return _json({"error": str(away)}, 503)
         return _json(summary(fields)) if fields else _json({"error": "no such offer"}, 404)
@@ -105,6 +107,4 @@ def _row(offer: dict[str, Any]) -> str:
 
 
 def _json(content: Any, status: int = 200) -> web.Response:
-    return web.Response(
-        body=orjson.dumps(content), status=status, content_type="application/json"
-    )
+    return web.Response(body=orjson.dumps(content), status=status, content_type="application/json")

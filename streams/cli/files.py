@@ -43,7 +43,9 @@ def read_offers(path: Path, currency: str) -> tuple[list[dict[str, Any]], list[s
     for node in nodes:
         content = _constructed(node)
         _, wrong = errors_of(content, currency)
-        errors += [f"{path}:{_line(node, place)}: {place or 'offer'}: {why}" for place, why in wrong]
+        errors += [
+            f"{path}:{_line(node, place)}: {place or 'offer'}: {why}" for place, why in wrong
+        ]
         errors += [f"{path}:{line}: {name} stands here twice" for line, name in _doubles(node)]
         if not wrong:
             if content["offer_id"] in seen:

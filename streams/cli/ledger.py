@@ -1,4 +1,4 @@
-"""`redeemonce audit` and `rebuild`: check the ledger against the topics, make it again from them."""
+"""`redeemonce audit` and `rebuild`: check the ledger against the topics, or make it again."""
 
 import sys
 import time
@@ -8,7 +8,8 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from state.ledger import Ledger
-from streams.cli.output import console, json_option, print_json
+from streams.audit import audit
+from streams.cli.output import console, json_option, print_json, print_verdict
 from streams.recovery import restore
 from streams.settings import read_settings
 
@@ -17,24 +18,12 @@ from streams.settings import read_settings
 @json_option
 def audit_(as_json: bool) -> None:
     """Recompute the ledger from the topics and compare it with Redis and with every limit."""
-    from streams.audit import audit
-
     verdict = audit(read_settings())
     if as_json:
         print_json(verdict.as_json())
     else:
         print_verdict(verdict)
     sys.exit(0 if verdict.ok else 1)
-
-
-def print_verdict(verdict: "Verdict") -> None:
-    compared = ", ".join(f"{count:,} {name}" for name, count in verdict.compared.items())
-    console.print(f"Audit compared {compared}.")
-    for note in verdict.notes:
-        console.print(f"  note: {note}")
-    for difference in verdict.differences:
-        console.print(f"  [red]difference:[/red] {difference}")
-    console.print("[green]They agree.[/green]" if verdict.ok else "[red]They disagree.[/red]")
 
 
 @click.command()

@@ -125,9 +125,7 @@ def claim(
 
 @offers.command()
 @click.argument("offer_id")
-@click.option(
-    "--scope", required=True, type=click.Choice(["unredeemed", "unissued", "customers"])
-)
+@click.option("--scope", required=True, type=click.Choice(["unredeemed", "unissued", "customers"]))
 @click.option("--customers", type=_file, help="CSV with a column customer_id.")
 @json_option
 def revoke(offer_id: str, scope: str, customers: Path | None, as_json: bool) -> None:

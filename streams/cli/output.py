@@ -9,6 +9,8 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from streams.audit import Verdict
+
 F = TypeVar("F", bound=Callable[..., Any])
 console = Console(soft_wrap=True, highlight=False)
 
@@ -59,3 +61,13 @@ def table(*columns: str, title: str | None = None) -> Table:
         name, right, _ = column.partition(">")
         made.add_column(name, justify="right" if right else "left")
     return made
+
+
+def print_verdict(verdict: Verdict) -> None:
+    compared = ", ".join(f"{count:,} {name}" for name, count in verdict.compared.items())
+    console.print(f"Audit compared {compared}.")
+    for note in verdict.notes:
+        console.print(f"  note: {note}")
+    for difference in verdict.differences:
+        console.print(f"  [red]difference:[/red] {difference}")
+    console.print("[green]They agree.[/green]" if verdict.ok else "[red]They disagree.[/red]")

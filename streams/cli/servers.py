@@ -60,7 +60,9 @@ def worker(agents: str) -> None:
     unknown = [name for name in chosen if name not in {lane.name for lane in LANES}]
     if unknown or not chosen:
         known = ", ".join(lane.name for lane in LANES)
-        raise click.BadParameter(f"{', '.join(unknown) or 'none'}; there are {known}", param_hint="--agents")
+        raise click.BadParameter(
+            f"{', '.join(unknown) or 'none'}; there are {known}", param_hint="--agents"
+        )
     settings = read_settings()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     # Faust takes a second to load: only the worker needs it.

@@ -145,7 +145,7 @@ def _baskets(lines: Any, redeemed: Any) -> dict[tuple[int, Any], tuple[str, str,
     lines = lines.assign(local=local, day=local.dt.tz_localize(None).dt.normalize())
     wanted = redeemed.rename(columns={"redemption_date": "day"})[["household_id", "day"]]
     lines = lines.merge(wanted.drop_duplicates(), on=["household_id", "day"])
-    best: dict[tuple[int, Any], tuple[float, Any, Any]] = {}
+    best: dict[tuple[int, Any], tuple[Any, Any, Any]] = {}
     for basket_id, basket in lines.groupby("basket_id"):
         first = basket.iloc[0]
         rank = (-float(basket.coupon_disc.sum()), first.local, basket_id)
@@ -159,7 +159,7 @@ def _baskets(lines: Any, redeemed: Any) -> dict[tuple[int, Any], tuple[str, str,
 
 
 def _basket_bill(basket: Any) -> dict[str, Any]:
-    lines = [
+    lines: list[dict[str, Any]] = [
         {"sku": str(sku), "quantity": int(quantity), "amount": f"{amount:.2f}"}
         for sku, quantity, amount in zip(
             basket.product_id, basket.quantity, basket.sales_value, strict=True
