@@ -53,6 +53,10 @@ class Catalogue:
 
     def __init__(self, codes: Codes, calendar: Calendar, decimals: int) -> None:
         self.codes, self.calendar, self.decimals = codes, calendar, decimals
+        self.forget()
+
+    def forget(self) -> None:
+        """Know no offer, as at first."""
         self.stamp = 0
         self._offers: dict[str, CompiledOffer] = {}
         self._by_lead: dict[int, dict[str, CompiledOffer]] = defaultdict(dict)

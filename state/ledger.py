@@ -19,6 +19,8 @@ from state.catalogue import Catalogue
 from state.layout import Head, IssueOp, OfferOp, RedeemOp, RevokeOp, lua_names
 
 T = TypeVar("T")
+#: Claims and stamps given between two openings at the most; each epoch begins at a multiple.
+STAMPS_AN_EPOCH = 1_000_000_000
 #: Seconds. A server that takes a connection but no longer answers counts as away.
 _TIMEOUT_S = 5.0
 #: Errors of a server that may get over them: decide nothing, ask again.
@@ -154,8 +156,14 @@ class Ledger:
     # The offers to judge by ----------------------------------------------------------------------
 
     async def refresh(self, catalogue: Catalogue) -> None:
-        """Read the offers that changed since the catalogue's stamp."""
+        """Read the offers that changed since the catalogue's stamp.
+
+        All of them after another opening: a change that Redis lost may have been learned.
+        """
         stamp, changed = await self.in_thread(self.changed_offers, catalogue.stamp)
+        if stamp // STAMPS_AN_EPOCH != catalogue.stamp // STAMPS_AN_EPOCH:
+            stamp, changed = await self.in_thread(self.changed_offers)
+            catalogue.forget()
         catalogue.learn(stamp, changed)
 
     def changed_offers(self, since: int = 0) -> tuple[int, list[dict[bytes, bytes]]]:
@@ -250,15 +258,14 @@ class Ledger:
         self._restorer(_RESTORE, token, facts)
 
     def epoch(self) -> int:
-        """How often this ledger was made again, as Redis has it. 0 where it never was."""
+        """How often this ledger was opened, as Redis has it. 0 where it never was."""
         return int(self._answered(lambda: self.client.get(self.base + "epoch")) or 0)
 
-    def open(
-        self, token: str, claims: int, epoch: int, numbers: int, chains: dict[str, int]
-    ) -> None:
-        """Open it. ``claims``, ``numbers``: none given from now on is below; ``chains``: applied
-        offsets by place, for those that change."""
-        content = {"claims": claims, "epoch": epoch, "numbers": numbers, "chains": chains}
+    def open(self, token: str, epoch: int, numbers: int, chains: dict[str, int]) -> None:
+        """Open it for an epoch above all before. ``numbers``: the highest an offer has;
+        ``chains``: applied offsets by place, for those that change."""
+        floor = epoch * STAMPS_AN_EPOCH
+        content = {"epoch": epoch, "floor": floor, "numbers": numbers, "chains": chains}
         self._restorer(_OPEN, token, content)
 
     def _restorer(self, script: Script, token: str, content: Any) -> None:

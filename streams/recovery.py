@@ -26,8 +26,6 @@ from streams.broker import (
 from streams.settings import Settings
 
 logger = logging.getLogger("redeemonce")
-#: Claims given after the n-th rebuild begin at n times this: always above all given before.
-_CLAIMS_A_REBUILD = 1_000_000_000
 _LOCK_S = 30
 _FACTS_A_CALL = 2_000
 _EPOCH = b"epoch"
@@ -79,21 +77,22 @@ def restore(
     committed = make_sure_of_offsets(settings)
     _wait_for_transactions(settings)
     epoch = _newest_epoch(settings)
+    # Another epoch than Kafka's: an old copy of Redis, whatever offsets it may name.
     whole = not from_nothing and ledger.epoch() == epoch and lacks_nothing(ledger, committed)
+    _announce_epoch(settings, epoch + 1)
     if whole:
-        ledger.open(token, epoch * _CLAIMS_A_REBUILD, epoch, 0, {})
+        ledger.open(token, epoch + 1, 0, {})
         return None
     began = time.monotonic()
     logger.warning("The ledger lacks what Kafka has committed: making it again from the outcomes")
     ledger.wipe()
     count, numbers = _rebuild(settings, ledger, token, progress)
-    _announce_epoch(settings, epoch + 1)
     chains = {
         f"{lane}:{partition}": offset
         for lane, offsets in committed.items()
         for partition, offset in offsets.items()
     }
-    ledger.open(token, (epoch + 1) * _CLAIMS_A_REBUILD, epoch + 1, numbers, chains)
+    ledger.open(token, epoch + 1, numbers, chains)
     logger.info("The ledger is whole: %d outcomes in %.1f s", count, time.monotonic() - began)
     return count
 
@@ -159,7 +158,7 @@ def _register(settings: Settings, lanes: Iterable[Lane]) -> None:
 
 
 def _newest_epoch(settings: Settings) -> int:
-    """How often the ledger was made again from the outcomes."""
+    """How often the ledger was opened."""
     epochs = [
         int(message.value()) for message in read_all(settings, PLACES) if message.key() == _EPOCH
     ]
@@ -170,7 +169,7 @@ def _announce_epoch(settings: Settings, epoch: int) -> None:
     client = producer(settings)
     client.produce(settings.topic(PLACES), str(epoch).encode(), _EPOCH)
     if client.flush(ANSWER_TIMEOUT_S * 3):
-        raise BrokerError("the rebuild could not be written down; Kafka didn't answer")
+        raise BrokerError("the epoch could not be written down; Kafka didn't answer")
 
 
 def _wait_for_ledger(ledger: Ledger) -> None:

@@ -48,7 +48,7 @@ class Issuing(NamedTuple):
 class Revoking(NamedTuple):
     scope: str
     customers: frozenset[str] | None  # None: the request is gone
-    count: int | None
+    ended: int | None
     watermark: int | None
     serials: list[int]
 
@@ -115,8 +115,8 @@ def _reversing(said: dict[str, Any], _: dict[str, Any] | None, __: dict[str, Any
 
 def _revoking(said: dict[str, Any], request: dict[str, Any] | None, change: dict[str, Any]) -> Any:
     customers = None if request is None else frozenset(request.get("customer_ids") or ())
-    count, watermark = said.get("revoked"), change.get("watermark")
-    return Revoking(said["scope"], customers, count, watermark, change.get("revoked") or [])
+    ended, watermark = said.get("revoked"), change.get("watermark")
+    return Revoking(said["scope"], customers, ended, watermark, change.get("revoked") or [])
 
 
 def _changing(said: dict[str, Any], request: dict[str, Any] | None, change: dict[str, Any]) -> Any:

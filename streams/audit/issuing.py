@@ -1,5 +1,7 @@
 """Issue, resend, revoke: coupons handed out and coupons ended, judged by an offer's model."""
 
+from typing import Any
+
 from schemas.reasons import Reason
 from streams.audit.decision import Decision, Issuing, Revoking
 from streams.audit.model import Coupon, Customer, OfferModel
@@ -89,16 +91,16 @@ def revoke(offer: OfferModel, decision: Decision, rules: Rules) -> None:
     unredeemed = more.scope == "unredeemed"
     if unredeemed:
         offer.watermark = max(offer.watermark, more.watermark or 0)
-    due = (None, offer.issued, []) if unredeemed else (0, None, [])
-    if (more.count, more.watermark, more.serials) != due and not offer.lost["issue"]:
-        text = f"ended {more.count} coupons, watermark {more.watermark}, coupons {more.serials}"
+    due: tuple[Any, ...] = (None, offer.issued, []) if unredeemed else (0, None, [])
+    if (more.ended, more.watermark, more.serials) != due and not offer.lost["issue"]:
+        text = f"ended {more.ended} coupons, watermark {more.watermark}, coupons {more.serials}"
         offer.wrong(decision, f"{text}; due {due}")
 
 
 def _revoke_customers(offer: OfferModel, decision: Decision, rules: Rules, more: Revoking) -> None:
     ended = set(more.serials)
-    if more.count != len(more.serials) or len(ended) != len(more.serials):
-        offer.wrong(decision, f"ended {more.count} coupons and names {len(ended)}")
+    if more.ended != len(more.serials) or len(ended) != len(more.serials):
+        offer.wrong(decision, f"ended {more.ended} coupons and names {len(ended)}")
     if more.customers is None:
         due = {serial for serial in ended if _is_active(offer, decision, rules, serial)}
     else:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from schemas.reasons import PRECEDENCE, Reason
-from schemas.topics import Lane
+from schemas.topics import OFFERS, Lane
 
 _NOT_SEQUENCED = {
     Reason.INVALID_REQUEST,
@@ -36,6 +36,8 @@ def structure(lane: Lane, said: dict[str, Any]) -> Iterator[str]:
     elif change is None:
         if kind != "validate" and reason not in _NOT_SEQUENCED and not _of_no_offer(said):
             yield "has no place in its offer's sequence"
+    elif change["sequence"] is None and lane is not OFFERS:
+        yield "has no place in its offer's sequence"
     elif kind == "validate" or reason in _NOT_SEQUENCED:
         yield "has a place in its offer's sequence, though nothing was decided"
 

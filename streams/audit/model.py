@@ -3,13 +3,13 @@
 The model follows what was decided, also where that was wrong, and says what was wrong.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from operator import itemgetter
 from typing import Any
 
 from schemas.reasons import Reason
 from schemas.times import Calendar
-from streams.audit.decision import Changing, Decision
+from streams.audit.decision import Decision
 from streams.audit.rules import Rules
 from streams.audit.verdict import Findings
 
@@ -42,12 +42,12 @@ class Customer:
 
 
 class OfferModel:
-    """Fold with `fold`; `streams.audit.definitions` adds what happens to the offer itself."""
+    """An offer as its outcomes tell it. ``decisions`` wait for `fold`, in any order."""
 
     def __init__(self, offer_id: str, calendar: Calendar, findings: Findings) -> None:
         self.offer_id, self.calendar, self.findings = offer_id, calendar, findings
         self.decisions: list[Decision] = []
-        #: By version, for all the fold has not yet come to.
+        #: By version, also of those the fold has not yet come to.
         self.versions: dict[int, Rules] = {}
         self.definitions: dict[int, dict[str, Any]] = {}
         self.number: int | None = None
@@ -57,24 +57,24 @@ class OfferModel:
         self.customers: dict[str, Customer] = {}
         self.serials: dict[str, int] = {}  # by code
         self.holes: list[tuple[int, int]] = []
-        #: How many refusals and counts are explained by decisions that Redis lost.
-        self.by_lost = 0
+        #: Decisions that Redis lost before they were committed can explain what others say, until
+        #: counts agree again. How many may, and how many refusals and counts they do explain.
         self.lost = {"issue": 0, "redeem": 0, "ever": 0}
+        self.by_lost = 0
         self.rules: Rules | None = None
 
-    # The fold ------------------------------------------------------------------------------------
-
-    def fold(self, change: Callable[["OfferModel", Decision, Changing], None]) -> None:
-        """Judge all decisions; ``change`` judges those about the offer itself."""
+    def fold(self, judges: Mapping[str, "Judge"], change: "Change") -> None:
+        """Judge all decisions: by their kind, or by ``change`` those about the offer itself."""
         self.decisions.sort(key=itemgetter(0))
         for decision in self.decisions:
             self._follow(decision)
-            if type(decision.more) is Changing:
-                change(self, decision, decision.more)
+            judge = judges.get(decision.kind)
+            if judge is None:
+                change(self, decision)
                 continue
             rules = self._in_force(decision)
             if rules is not None:
-                self._judges[decision.kind](decision, rules)
+                judge(self, decision, rules)
         self.decisions = []
 
     def wrong(self, decision: Decision, text: str) -> None:
@@ -140,5 +140,7 @@ class OfferModel:
         return any(-gap_days < day - today < gap_days for day in days)
 
 
+Judge = Callable[[OfferModel, Decision, Rules], None]
+Change = Callable[[OfferModel, Decision], None]
 #: Refusals that a lost revocation explains: nothing shows when it was decided anew.
 _ENDED = {Reason.COUPON_REVOKED, Reason.CODES_EXHAUSTED}

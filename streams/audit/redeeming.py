@@ -80,7 +80,7 @@ def _redeem_limit(offer: OfferModel, decision: Decision, rules: Rules) -> str | 
 def reverse(offer: OfferModel, decision: Decision, rules: Rules) -> None:
     serial = offer.serials.get(decision.code, -1)
     coupon = offer.coupons.get(serial)
-    use = _use_of(offer, coupon, decision)
+    use = _use_of(coupon, decision)
     offer.expect(decision, _reverse_refusal(offer, decision, rules, serial, use), "redeem")
     if decision.reason == Reason.REDEMPTION_NOT_FOUND:
         return
@@ -103,7 +103,7 @@ def reverse(offer: OfferModel, decision: Decision, rules: Rules) -> None:
     offer.expect_totals(decision, due, "redeem")
 
 
-def _use_of(offer: OfferModel, coupon: Coupon | None, decision: Decision) -> list[Any] | None:
+def _use_of(coupon: Coupon | None, decision: Decision) -> list[Any] | None:
     for use in (coupon and coupon.uses) or ():
         if use[0] == decision.more and use[1] == decision.customer:
             return use

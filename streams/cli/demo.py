@@ -25,6 +25,7 @@ from state.ledger import Ledger
 from streams.audit import Verdict, audit
 from streams.broker import admin, ensure_topics
 from streams.cli.output import console, json_option, print_json, print_verdict, table
+from streams.client import Till
 from streams.demo.data import CURRENCY, TIME_ZONE, NoData, Year, load
 from streams.demo.run import (
     TILL_RATE,
@@ -154,6 +155,7 @@ def _say_how_to_look(settings: Settings) -> None:
 def _run(settings: Settings, year: Year) -> Tally:
     tally, expected = Tally(), year.expected()
     offers, codes = list(year.offers()), wanted_codes(year)
+    till = Till(settings, linger_ms=0)
     with _bars() as bars:
         for name, total, steps in (
             ("offers created", len(offers), lambda: create_offers(settings, offers)),
@@ -165,7 +167,7 @@ def _run(settings: Settings, year: Year) -> Tally:
             (
                 f"redemptions ({TILL_RATE:.0f} a second)",
                 len(year.redemptions),
-                lambda: redeem_coupons(settings, year.redemptions, codes, tally),
+                lambda: redeem_coupons(settings, till, year.redemptions, codes, tally),
             ),
         ):
             bar = bars.add_task(name, total=total, rate="")

@@ -1,0 +1,206 @@
+"""The fold's end beside Redis: each coupon, customer, offer, remembered request, and no more."""
+
+import time
+from collections import Counter
+
+from schemas.topics import LANES
+from state.layout import Coupon, Customer
+from streams.audit.growing import Buckets
+from streams.audit.history import History
+from streams.audit.model import Customer as CustomerModel
+from streams.audit.model import OfferModel
+from streams.audit.offers_compared import compare_offer, compare_registers
+from streams.audit.redis_state import SINGLE, RedisState, unpacked
+from streams.audit.verdict import Findings, Progress
+from streams.settings import Settings
+
+_COUPONS_A_HASH = 64
+_KINDS = {"chain", "decisions", "offer", "coupons", "customers", "requests"}
+_LETTERS = {b"o": "offers", b"i": "issue", b"r": "redeem", b"k": "revoke"}
+
+
+class Comparison:
+    """Takes away from the history's offers what it finds; what is left, Redis lacks."""
+
+    def __init__(
+        self, settings: Settings, state: RedisState, history: History, findings: Findings
+    ) -> None:
+        self._settings, self._state, self._history = settings, state, history
+        self._findings = findings
+        self._names = state.names()
+        self._offers = {
+            offer.number: offer for offer in history.offers.values() if offer.number is not None
+        }
+        sizes = state.hash("sizes")
+        self._sizes = {name.decode(): int(size) for name, size in sizes.items()}
+
+    def run(self, report: Progress) -> None:
+        self._check_names()
+        self._offer_hashes()
+        self._coupons(report)
+        self._customers(report)
+        self._requests(report)
+
+    def _wrong(self, text: str) -> None:
+        self._findings.difference(f"Redis: {text}")
+
+    def _check_names(self) -> None:
+        for kind, found in self._names.items():
+            if kind not in _KINDS and not (kind in SINGLE and found == [""]):
+                self._wrong(f"has {len(found)} keys {kind}, which nobody knows ({found[:3]})")
+        partitions = {lane.name: set[str]() for lane in LANES}
+        for place in (*self._names["chain"], *self._names["decisions"]):
+            lane, _, partition = place.partition(":")
+            if lane not in partitions or not partition.isdigit():
+                self._wrong(f"has offsets of {place}, which is no lane's partition")
+
+    def _offer_hashes(self) -> None:
+        left = dict(self._history.offers)
+        names = [f"offer:{offer_id}" for offer_id in self._names["offer"]]
+        for name, fields in self._state.hashes(names):
+            offer = left.pop(name.partition(":")[2], None)
+            if offer is None:
+                self._wrong(f"has the offer {name.partition(':')[2]}, which nobody created")
+                continue
+            for text in compare_offer(offer, fields):
+                self._wrong(f"offer {offer.offer_id} {text}")
+            self._findings.compared["offers"] += 1
+        for offer_id in left:
+            self._wrong(f"lacks the offer {offer_id}")
+        for text in compare_registers(self._history.offers, self._state):
+            self._wrong(text)
+
+    # Coupons -------------------------------------------------------------------------------------
+
+    def _coupons(self, report: Progress) -> None:
+        total = sum(len(offer.coupons) for offer in self._offers.values())
+        done = 0
+        for name, fields in self._state.hashes(f"coupons:{n}" for n in self._names["coupons"]):
+            _, number, part = name.split(":")
+            offer, first = self._offers.get(int(number)), int(part) * _COUPONS_A_HASH
+            if offer is None:
+                self._wrong(f"has {len(fields)} coupons of an offer {number} that isn't there")
+                continue
+            for field, packed in fields.items():
+                self._coupon(offer, first + int(field), packed)
+            done += len(fields)
+            report("coupons", done, total)
+        self._findings.compared["coupons"] += done
+        for offer in self._offers.values():
+            for serial, coupon in offer.coupons.items():
+                name = f"coupon {serial} of offer {offer.offer_id}, customer {coupon.recipient}"
+                self._wrong(f"lacks {name}")
+
+    def _coupon(self, offer: OfferModel, serial: int, packed: bytes) -> None:
+        found = Coupon(*unpacked(packed))
+        coupon = offer.coupons.pop(serial, None)
+        name = f"coupon {serial} of offer {offer.offer_id}"
+        if coupon is None:
+            self._wrong(f"has {name}, customer {found.recipient}, which was never issued")
+            return
+        expires = False if coupon.expires is None else coupon.expires
+        due = (coupon.recipient, coupon.starts, expires, coupon.revoked)
+        if found[:4] != due:
+            self._wrong(f"{name} is {found[:4]} (recipient, starts, expires, revoked); due {due}")
+        uses = coupon.uses or []
+        if found.uses != uses and sorted(found.uses, key=repr) != sorted(uses, key=repr):
+            text = f"{name} of customer {coupon.recipient} has the redemptions {found.uses[:5]}"
+            self._wrong(f"{text}; due {uses[:5]}")
+
+    # Customers -----------------------------------------------------------------------------------
+
+    def _customers(self, report: Progress) -> None:
+        total, done = sum(len(offer.customers) for offer in self._offers.values()), 0
+        buckets = Buckets(self._sizes.get("customers", 0))
+        for name, fields in self._state.hashes(f"customers:{n}" for n in self._names["customers"]):
+            bucket = int(name.rpartition(":")[2])
+            for key, packed in fields.items():
+                number, _, customer_id = key[4:].partition(b":")
+                offer = self._offers.get(int(number))
+                customer = customer_id.decode(errors="replace")
+                if offer is None:
+                    self._wrong(
+                        f"has customer {customer} of an offer {int(number)} that isn't there"
+                    )
+                    continue
+                if buckets.of(key) != bucket:
+                    text = f"customer {customer} of offer {offer.offer_id} lies in bucket {bucket}"
+                    self._wrong(f"{text}, looked for in {buckets.of(key)}")
+                self._customer(offer, customer, packed)
+            done += len(fields)
+            report("customers", done, total)
+        self._findings.compared["customers"] += done
+        if done != self._sizes.get("customers", 0):
+            self._wrong(f"has {done} customers and counts {self._sizes.get('customers', 0)}")
+        for offer in self._offers.values():
+            for customer in offer.customers:
+                self._wrong(f"lacks customer {customer} of offer {offer.offer_id}")
+
+    def _customer(self, offer: OfferModel, customer: str, packed: bytes) -> None:
+        found, known = Customer(*unpacked(packed)), offer.customers.pop(customer, None)
+        name = f"customer {customer} of offer {offer.offer_id}"
+        if known is None:
+            self._wrong(f"has {name}, who never had a coupon")
+            return
+        if found.issued != known.issued and _pairs(found.issued) != _pairs(known.issued):
+            self._wrong(f"{name} was issued {found.issued[:8]} (serial, day, ...); due "
+                        f"{known.issued[:8]}")  # fmt: skip
+        if found.redeemed or known.redeemed:
+            self._redeemed(name, found.redeemed, known)
+
+    def _redeemed(self, name: str, found: list[int], known: CustomerModel) -> None:
+        if dict(_pairs(found)) != known.redeemed or len(found) != 2 * len(known.redeemed):
+            text = f"{name} redeemed {found[:8]} (day, count, ...)"
+            self._wrong(f"{text}; due {list(known.redeemed.items())[:4]}")
+
+    # Remembered requests -------------------------------------------------------------------------
+
+    def _requests(self, report: Progress) -> None:
+        """Those of the present and the last generation; older ones may be forgotten."""
+        remembered, memory_ms = self._history.remembered, self._memory_ms()
+        oldest = time.time_ns() // 1_000_000 // memory_ms - 1
+        due: Counter[int] = Counter()
+        for by_offer in remembered.firsts.values():
+            for by_id in by_offer.values():
+                for first in by_id.values():
+                    due[remembered.decided_ms(first) // memory_ms] += 1
+        total, done, found = sum(n for g, n in due.items() if g >= oldest), 0, Counter[int]()
+        for name, fields in self._state.hashes(f"requests:{n}" for n in self._names["requests"]):
+            generation, bucket = map(int, name.split(":")[1:])
+            buckets = Buckets(self._sizes.get(f"requests:{generation}", 0))
+            for key, packed in fields.items():
+                self._request(generation, key, packed)
+                if buckets.of(key) != bucket:
+                    self._wrong(f"the request {key[4:]!r} lies in bucket {bucket}, looked for in "
+                                f"{buckets.of(key)}")  # fmt: skip
+            found[generation] += len(fields)
+            done += len(fields)
+            report("remembered requests", done, total)
+        self._findings.compared["remembered requests"] += done
+        for generation in sorted(due.keys() | found.keys()):
+            if generation >= oldest and due[generation] != found[generation]:
+                text = f"remembers {found[generation]} requests of the days from "
+                days = generation * self._settings.request_memory_days
+                self._wrong(f"{text}day {days} of 1970 on; due {due[generation]}")
+
+    def _memory_ms(self) -> int:
+        return self._settings.request_memory_days * 86_400_000
+
+    def _request(self, generation: int, key: bytes, packed: bytes) -> None:
+        lane, (offer, _, request_id) = _LETTERS[key[4:5]], key[5:].partition(b":")
+        known = self._offers.get(int(offer)) if lane != "offers" else None
+        offer_id = offer.decode() if lane == "offers" else known.offer_id if known else ""
+        remembered = self._history.remembered
+        first = remembered.firsts.get(lane, {}).get(offer_id, {}).get(request_id.decode())
+        if first is None:
+            text = f"remembers the {lane} request {request_id.decode()} of offer {offer_id}"
+            self._wrong(f"{text}, which has no outcome")
+        elif first.fingerprint != packed[:8]:
+            decided = remembered.decided_ms(first) // self._memory_ms()
+            if decided == generation:
+                text = f"remembers other content of the {lane} request {request_id.decode()}"
+                self._wrong(f"{text} of offer {offer_id} than it was decided with")
+
+
+def _pairs(flat: list[int]) -> list[tuple[int, int]]:
+    return sorted(zip(flat[::2], flat[1::2], strict=False))

@@ -1,0 +1,199 @@
+"""The whole history: requests matched with their outcomes, and every offer's decisions folded.
+
+Pure: it is fed what the topics hold, by partition and in the order of offsets, and touches neither
+Kafka nor Redis.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from schemas.reasons import Reason
+from schemas.topics import OFFERS, REDEEM, Lane
+from streams.audit.across import (
+    NotFound,
+    Offers,
+    Refused,
+    check_not_found,
+    check_offers,
+    check_refused,
+)
+from streams.audit.decision import shorten
+from streams.audit.definitions import change
+from streams.audit.issuing import issue, resend, revoke
+from streams.audit.matching import discount_errors, structure
+from streams.audit.model import OfferModel
+from streams.audit.pairing import Answered, Asked, DeadLetters, Pairing, named
+from streams.audit.redeeming import redeem, reverse
+from streams.audit.remembered import Remembered
+from streams.audit.rules import Rules
+from streams.audit.verdict import Findings, Progress, silent
+from streams.settings import Settings
+
+_JUDGES = {
+    "issue": issue,
+    "resend": resend,
+    "redeem": redeem,
+    "reverse": reverse,
+    "revoke": revoke,
+}
+_TAKEN = {Reason.OFFER_CODE_TAKEN, Reason.CODE_TAKEN, Reason.CAMPAIGN_HAS_OFFER}
+_NOT_FOUND = {Reason.OFFER_NOT_FOUND, Reason.CODE_NOT_FOUND, Reason.REDEMPTION_NOT_FOUND}
+
+
+class History:
+    """Feed `dead_letters`, then `match` for every partition, the lane of the offers first; then
+    `finish`."""
+
+    def __init__(self, settings: Settings, findings: Findings) -> None:
+        self._settings, self._findings = settings, findings
+        self._unit = Decimal(1).scaleb(-settings.decimals)
+        self.offers: Offers = {}
+        self.remembered = Remembered(settings.request_memory_days, settings.decimals, findings)
+        self.dead_letters = DeadLetters(findings)
+        self._leads: dict[tuple[int, str], str] = {}
+        self._not_found: list[NotFound] = []
+        self._refused: list[Refused] = []
+
+    def match(
+        self,
+        lane: Lane,
+        partition: int,
+        first: int,
+        committed: int,
+        requests: Iterable[Asked],
+        outcomes: Iterable[Answered],
+    ) -> None:
+        """One partition: every request has one outcome, in the requests' order.
+
+        ``requests`` below ``committed``; those before ``first`` are no longer kept.
+        """
+        seen: dict[str, int] = {}
+        place = (self._settings.topic(lane.requests), partition)
+        pairing = Pairing(place, first, committed, requests, self.dead_letters, self._findings)
+        for offset, said in outcomes:
+            self._findings.compared["outcomes"] += 1
+            try:
+                request = pairing.request_of(said)
+                self._take(lane, partition, said["source"]["offset"], said, request, seen)
+            except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+                what = f"{type(error).__name__}: {error}"
+                name = f"{self._settings.topic(lane.outcomes)} {partition}/{offset}: {named(said)}"
+                self._findings.difference(f"{name} is no outcome: {what}")
+        pairing.finish()
+
+    # One outcome ---------------------------------------------------------------------------------
+
+    def _take(
+        self,
+        lane: Lane,
+        partition: int,
+        at: int,
+        said: dict[str, Any],
+        request: dict[str, Any] | None,
+        seen: dict[str, int],
+    ) -> None:
+        for text in structure(lane, said):
+            self._wrong(said, text)
+        reason, change_ = said["reason"], said.get("ledger")
+        if reason == Reason.INVALID_REQUEST:
+            return
+        ineligible = None
+        if lane is REDEEM and request is not None:
+            ineligible = self._judge_bill(said, request)
+        if change_ is not None:
+            sequence, offer_id = change_["sequence"], said["offer_id"]
+            if sequence is not None:
+                offer = self.offers.get(offer_id) or self._new_offer(offer_id)
+                place = (lane.name, partition, at)
+                offer.decisions.append(shorten(said, request, ineligible, place))
+                seen[offer_id] = sequence
+                if lane is OFFERS and reason is None:
+                    self._learn(offer, said)
+        elif reason in _NOT_FOUND and not said["replayed"]:
+            self._note_not_found(lane, said, seen)
+        if reason in _TAKEN and request is not None and not said["replayed"]:
+            name = named(said)
+            refused = Refused(name, said["offer_id"], reason, request, said.get("detail"))
+            self._refused.append(refused)
+        if said["type"] != "validate":
+            self.remembered.take(lane, said)
+
+    def _judge_bill(self, said: dict[str, Any], request: dict[str, Any]) -> bool | None:
+        """The discount. Returns whether no line of the bill is eligible, None if nobody knows."""
+        rules = self._rules(said)
+        if rules is None or said["type"] == "reverse":
+            return None
+        if said["reason"] is None:
+            due = rules.discount(request["bill"], self._unit)
+            self._findings.compared["discounts"] += 1
+            for text in discount_errors(said, due, self._settings.currency, self._unit):
+                self._wrong(said, text)
+            return due is None
+        lines = request["bill"].get("lines")
+        ineligible = bool(
+            lines and not rules.on_sale_items and all(line.get("on_sale") for line in lines)
+        )
+        if said["reason"] == Reason.NO_ELIGIBLE_ITEMS and not ineligible:
+            self._wrong(said, "was refused, but the bill has eligible items")
+        return ineligible
+
+    def _rules(self, said: dict[str, Any]) -> Rules | None:
+        offer = self.offers.get(said["offer_id"])
+        return None if offer is None else offer.versions.get(said.get("offer_version", 0))
+
+    def _new_offer(self, offer_id: str) -> OfferModel:
+        offer = OfferModel(offer_id, self._settings.calendar, self._findings)
+        self.offers[offer_id] = offer
+        return offer
+
+    def _learn(self, offer: OfferModel, said: dict[str, Any]) -> None:
+        version, definition = said["offer_version"], said["offer"]
+        offer.versions[version] = rules = Rules.of(definition)
+        offer.definitions[version] = definition
+        self._leads[rules.code_length, rules.lead] = offer.offer_id
+
+    def _note_not_found(self, lane: Lane, said: dict[str, Any], seen: dict[str, int]) -> None:
+        offer_id, code = said["offer_id"], None
+        if lane is REDEEM:
+            code = str(said["code"])
+            found = (self._leads.get((len(code), code[:n])) for n in range(1, len(code)))
+            offer_id = next((one for one in found if one), offer_id)
+        if offer_id in seen:
+            name = named(said)
+            self._not_found.append(NotFound(name, offer_id, code, seen[offer_id]))
+
+    # The end -------------------------------------------------------------------------------------
+
+    def finish(self, report: Progress = silent) -> Offers:
+        """Fold every offer and check what holds across them. Returns the offers as they stand."""
+        findings = self._findings
+        total = sum(len(offer.decisions) for offer in self.offers.values())
+        for offer in self.offers.values():
+            count = len(offer.decisions)
+            offer.fold(_JUDGES, change)
+            findings.compared["decisions"] += count
+            report("judging", findings.compared["decisions"], total)
+            self._note_lost(offer)
+        self.remembered.finish()
+        check_not_found(self._not_found, self.offers, findings)
+        check_offers(self.offers, findings)
+        check_refused(self._refused, self.offers, findings)
+        self.dead_letters.finish()
+        return self.offers
+
+    def _note_lost(self, offer: OfferModel) -> None:
+        if offer.holes:
+            shown = ", ".join(
+                str(first) if first == last else f"{first} to {last}"
+                for first, last in offer.holes[:5]
+            )
+            count = sum(last - first + 1 for first, last in offer.holes)
+            text = (
+                f"offer {offer.offer_id}: Redis lost {count} decisions before they were committed"
+            )
+            explained = f"; {offer.by_lost} others went by them" if offer.by_lost else ""
+            self._findings.note(f"{text} (sequence {shown}){explained}")
+
+    def _wrong(self, said: dict[str, Any], text: str) -> None:
+        self._findings.difference(f"{named(said)} {text}")

@@ -1,0 +1,200 @@
+"""The topics as the audit reads them: committed records only, one partition after the other."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+
+from schemas.topics import CURRENT_OFFERS, DEAD_LETTERS, LANES, OFFERS, Lane, Topic
+from streams.audit.history import History
+from streams.audit.pairing import Answered, Asked
+from streams.audit.verdict import AuditError, Findings, Progress
+from streams.broker import ANSWER_TIMEOUT_S, admin, consumer, ends_of, partitions_of
+from streams.settings import Settings
+
+#: lane -> partition -> below which offset its requests are decided and committed.
+Committed = dict[str, dict[int, int]]
+_RECORDS_A_CALL = 2_000
+_SAY_EVERY = 5_000
+
+
+def committed_offsets(settings: Settings) -> Committed:
+    """Of every lane's group; 0 where it has committed nothing. Waits for open transactions."""
+    client, found = admin(settings), {}
+    for lane in LANES:
+        group, topic = settings.group(lane), settings.topic(lane.requests)
+        places = [TopicPartition(topic, p) for p in range(partitions_of(settings, lane.requests))]
+        asked = client.list_consumer_group_offsets(
+            [ConsumerGroupTopicPartitions(group, places)],
+            require_stable=True,
+            request_timeout=ANSWER_TIMEOUT_S * 3,
+        )
+        try:
+            offsets = asked[group].result().topic_partitions
+        except KafkaException as error:
+            raise AuditError(
+                f"the offsets of {group} can't be read: {error.args[0].str()}"
+            ) from None
+        found[lane.name] = {each.partition: max(each.offset, 0) for each in offsets}
+    return found
+
+
+def read_history(
+    settings: Settings, history: History, committed: Committed, report: Progress
+) -> int:
+    """Feed the history all there is. Returns how many requests wait for a worker."""
+    reading, waiting = Reading(settings), 0
+    try:
+        for message in reading.all_of(DEAD_LETTERS):
+            headers = {name: content.decode() for name, content in message.headers() or []}
+            history.dead_letters.add(headers, message.value() or b"")
+        for lane in (OFFERS, *(lane for lane in LANES if lane is not OFFERS)):
+            waiting += _read_lane(settings, reading, lane, history, committed[lane.name], report)
+    finally:
+        reading.close()
+    return waiting
+
+
+def check_current_offers(settings: Settings, history: History, findings: Findings) -> None:
+    """The compacted topic `offers` has each offer as its newest outcome has it."""
+    reading, newest = Reading(settings), dict[str, dict[str, Any]]()
+    try:
+        for message in reading.all_of(CURRENT_OFFERS):
+            current = orjson.loads(message.value() or b"null")
+            if type(current) is dict:
+                newest[(message.key() or b"").decode()] = current
+    finally:
+        reading.close()
+    for offer_id, offer in history.offers.items():
+        current = newest.pop(offer_id, {})
+        said = (current.get("version"), current.get("number"), current.get("offer"))
+        due = (offer.version, offer.number, offer.definitions.get(offer.version))
+        if said != due:
+            text = f"version {said[0]} of number {said[1]}; by its outcomes {due[0]} of {due[1]}"
+            findings.difference(f"offer {offer_id}: the topic {CURRENT_OFFERS.name} has {text}")
+    for offer_id in newest:
+        findings.difference(f"offer {offer_id} is in {CURRENT_OFFERS.name} and nobody created it")
+
+
+def _read_lane(
+    settings: Settings,
+    reading: "Reading",
+    lane: Lane,
+    history: History,
+    committed: dict[int, int],
+    report: Progress,
+) -> int:
+    asked, answered = reading.bounds(lane.requests), reading.bounds(lane.outcomes)
+    total = sum(end - first for first, end in answered)
+    done = waiting = 0
+    requests, outcomes = Reading(settings), Reading(settings)
+    try:
+        for partition, (first, end) in enumerate(asked):
+            limit = min(end, committed.get(partition, 0))
+            waiting += max(0, end - max(first, limit))
+            history.match(
+                lane,
+                partition,
+                first,
+                committed.get(partition, 0),
+                _requests(requests.records(settings.topic(lane.requests), partition, first, limit)),
+                _reported(
+                    _outcomes(
+                        outcomes.records(
+                            settings.topic(lane.outcomes), partition, *answered[partition]
+                        )
+                    ),
+                    lane.outcomes.name,
+                    done,
+                    total,
+                    report,
+                ),
+            )
+            done += answered[partition][1] - answered[partition][0]
+            report(lane.outcomes.name, done, total)
+    finally:
+        requests.close()
+        outcomes.close()
+    return waiting
+
+
+def _requests(messages: Iterator[Message]) -> Iterator[Asked]:
+    for message in messages:
+        value = message.value() or b""
+        yield message.offset() or 0, _object(value), value
+
+
+def _outcomes(messages: Iterator[Message]) -> Iterator[Answered]:
+    for message in messages:
+        yield message.offset() or 0, orjson.loads(message.value() or b"null")
+
+
+def _reported(
+    answers: Iterator[Answered], phase: str, done: int, total: int, report: Progress
+) -> Iterator[Answered]:
+    for count, answer in enumerate(answers):
+        if not count % _SAY_EVERY:
+            report(phase, done + count, total)
+        yield answer
+
+
+def _object(value: bytes) -> dict[str, Any] | None:
+    """A request as far as it can be read at all, also where it breaks JSON's finer rules."""
+    try:
+        found = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        try:
+            found = json.loads(value)
+        except (ValueError, RecursionError):
+            return None
+    return found if type(found) is dict else None
+
+
+class Reading:
+    """A client that reads one partition after the other."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        group = settings.topic_prefix + "redeemonce-audit"
+        # Ends of partitions are waited for one after the other: the broker is not to hold them back.
+        self._client = consumer(settings, group, enable_partition_eof=True, fetch_wait_max_ms=2)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def bounds(self, topic: Topic) -> list[tuple[int, int]]:
+        """(first, next) offsets of each partition."""
+        count = partitions_of(self._settings, topic)
+        return ends_of(self._client, self._settings.topic(topic), count)
+
+    def all_of(self, topic: Topic) -> Iterator[Message]:
+        for partition, (first, end) in enumerate(self.bounds(topic)):
+            yield from self.records(self._settings.topic(topic), partition, first, end)
+
+    def records(self, name: str, partition: int, first: int, end: int) -> Iterator[Message]:
+        """The records of these offsets (``end`` excluded), in their order."""
+        if first >= end:
+            return
+        self._client.assign([TopicPartition(name, partition, first)])
+        while True:
+            for message in self._client.consume(_RECORDS_A_CALL, 0.02):
+                offset, error = message.offset() or 0, message.error()
+                if error is None:
+                    if offset >= end:
+                        return
+                    yield message
+                    if offset + 1 >= end:
+                        return
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    if offset >= end:
+                        return
+                elif not error.retriable():
+                    raise AuditError(f"{name} can't be read: {error.str()}")
