@@ -1,0 +1,483 @@
+"""The audit's fold over hand-made histories: a right one passes, each wrong one is named."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import pytest
+
+from schemas.times import to_second
+from schemas.topics import ISSUE, LANES, OFFERS, REDEEM, REVOKE, Lane
+from streams.audit.growing import Buckets
+from streams.audit.history import History
+from streams.audit.verdict import Findings
+from streams.settings import Settings
+
+SETTINGS = Settings(_env_file=None, time_zone="Asia/Kolkata", currency="INR")  # type: ignore[call-arg]
+DAY_1, DAY_2 = "2026-11-21T10:00:00+05:30", "2026-11-22T10:00:00+05:30"
+DECIDED_AT = "2026-11-22T04:30:00.000Z"
+OFFER: dict[str, Any] = {
+    "offer_id": "o",
+    "offer_code": "CODE",
+    "expiry": {"type": "fixed_date", "at": "2026-12-31T23:59:59+05:30"},
+    "discount": {"type": "percentage", "percent": "10", "max_amount": "500.00"},
+    "products": {"on_sale_items": False},
+    "issue": {"max_per_customer": 2, "min_gap_days": 0, "max_total": 3},
+    "redeem": {
+        "anyone_may_redeem": False,
+        "start": {"type": "on_issue"},
+        "uses_per_coupon": 1,
+        "max_per_customer": 2,
+        "min_gap_days": 1,
+        "max_total": 3,
+    },
+    "coupons": {
+        "delivery": "ours",
+        "codes": {"type": "unique", "charset": "alphanumeric", "length": 6, "prefix": "S"},
+        "expiry": {"type": "with_offer"},
+    },
+    "claim": {"service": "dvs", "holder": "h", "ends_at": None},
+}
+
+
+@dataclass
+class Story:
+    """What happened, in one partition of each lane: (request, outcome) pairs."""
+
+    told: dict[Lane, list[tuple[dict[str, Any], dict[str, Any]]]] = field(
+        default_factory=lambda: {lane: [] for lane in LANES}
+    )
+    dead_letters: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    sequence: int = 0
+
+    def tell(
+        self,
+        lane: Lane,
+        request: dict[str, Any],
+        reason: str | None = None,
+        change: dict[str, Any] | None = None,
+        **more: Any,
+    ) -> dict[str, Any]:
+        """A request and its outcome, which is returned."""
+        self.sequence += 1
+        source = {
+            "topic": lane.requests.name, "partition": 0, "offset": len(self.told[lane]),
+        }  # fmt: skip
+        outcome = {
+            "request_id": request["request_id"],
+            "type": request["type"],
+            "outcome": "rejected" if reason else "accepted",
+            "reason": reason,
+            "detail": None,
+            "replayed": False,
+            "occurred_at": request["occurred_at"],
+            "decided_at": DECIDED_AT,
+            "offer_version": 1,
+            "offer_id": "o",
+            "source": source,
+            "ledger": {"sequence": self.sequence, "fingerprint": "00" * 8, **(change or {})},
+            **more,
+        }
+        self.told[lane].append((request, outcome))
+        return outcome
+
+    def findings(self) -> Findings:
+        found = Findings()
+        history = History(SETTINGS, found)
+        for headers, value in self.dead_letters:
+            history.dead_letters.add(headers, value)
+        for lane in (OFFERS, ISSUE, REDEEM, REVOKE):
+            pairs = self.told[lane]
+            asked = [(i, deepcopy(r), orjson.dumps(r)) for i, (r, _) in enumerate(pairs) if r]
+            answers = [(i, deepcopy(o)) for i, (_, o) in enumerate(pairs) if o]
+            history.match(lane, 0, 0, len(pairs), asked, answers)
+        history.finish()
+        return found
+
+
+def request(kind: str, request_id: str, at: str = DAY_1, **more: Any) -> dict[str, Any]:
+    return {"type": kind, "request_id": request_id, "occurred_at": at, **more}
+
+
+def issued(story: Story, request_id: str, customer: str, serial: int, customer_total: int) -> Any:
+    asked = request("issue", request_id, offer_id="o", customer_id=customer, service="dvs",
+                    holder="h")  # fmt: skip
+    second = to_second(DAY_1)
+    return story.tell(
+        ISSUE, asked,
+        change={"day": SETTINGS.calendar.day(second), "starts": second, "expires": None},
+        customer_id=customer, coupon_id=f"o:{serial}", code=f"S0000{serial}", starts_at=DAY_1,
+        expires_at="2026-12-31T23:59:59+05:30",
+        totals={"customer": customer_total, "offer": serial + 1},
+    )  # fmt: skip
+
+
+def redeemed(
+    story: Story,
+    request_id: str,
+    customer: str,
+    serial: int,
+    totals: tuple[int, int, int] | None,
+    at: str = DAY_1,
+    reason: str | None = None,
+) -> Any:
+    """``totals`` None where it was refused."""
+    bill = {"number": "B", "amount": "149.95", "currency": "INR"}
+    asked = request("redeem", request_id, at, code=f"s-0000{serial}", customer_id=customer,
+                    till_id="t", bill=bill)  # fmt: skip
+    said: dict[str, Any] = {"discount": None}
+    change: dict[str, Any] = {}
+    if totals:
+        said["totals"] = dict(zip(("coupon", "customer", "offer"), totals, strict=True))
+        said["discount"] = {"amount": "15.00", "currency": "INR", "lines": ["15.00"]}
+        change["day"] = SETTINGS.calendar.day(to_second(at))
+    return story.tell(
+        REDEEM, asked, reason, change, customer_id=customer, coupon_id=f"o:{serial}",
+        code=f"S0000{serial}", till_id="t", bill=dict(bill), **said,
+    )  # fmt: skip
+
+
+def reversed_(story: Story, request_id: str, redemption_id: str, customer: str, serial: int,
+              totals: tuple[int, int, int]) -> Any:  # fmt: skip
+    asked = request("reverse", request_id, DAY_2, redemption_id=redemption_id,
+                    code=f"S0000{serial}", customer_id=customer)  # fmt: skip
+    return story.tell(
+        REDEEM, asked, customer_id=customer, coupon_id=f"o:{serial}", code=f"S0000{serial}",
+        till_id=None, redemption_id=redemption_id,
+        totals=dict(zip(("coupon", "customer", "offer"), totals, strict=True)),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def story() -> Story:
+    """Three coupons, two of c-1; redemptions accepted, refused and reversed; a revocation."""
+    story = Story()
+    offer = {name: part for name, part in OFFER.items() if name != "offer_code"}
+    create = request("create", "k-1", offer_id="o", actor="a", offer=offer)
+    story.tell(OFFERS, create, change={"number": 1}, offer=OFFER, actor="a")
+    issued(story, "i-1", "c-1", 0, 1)
+    issued(story, "i-2", "c-1", 1, 2)
+    issued(story, "i-3", "c-2", 2, 1)
+    redeemed(story, "r-1", "c-1", 0, (1, 1, 1))
+    redeemed(story, "r-2", "c-1", 1, None, reason="gap_not_elapsed")
+    redeemed(story, "r-3", "c-1", 1, (1, 2, 2), DAY_2)
+    redeemed(story, "r-4", "c-1", 0, None, DAY_2, reason="coupon_redeemed")
+    reversed_(story, "v-1", "r-3", "c-1", 1, (0, 1, 1))
+    redeemed(story, "r-5", "c-1", 1, (1, 2, 2), DAY_2)
+    revoke = request("revoke", "k-2", DAY_2, offer_id="o", scope="customers", customer_ids=["c-2"])
+    change = {"watermark": None, "revoked": [2]}
+    story.tell(REVOKE, revoke, change=change, scope="customers", revoked=1)
+    redeemed(story, "r-6", "c-2", 2, None, DAY_2, reason="coupon_revoked")
+    return story
+
+
+def test_a_right_history_passes(story: Story) -> None:
+    findings = story.findings()
+
+    assert findings.differences == []
+    assert findings.notes == []
+    assert findings.compared["decisions"] == 12
+    assert findings.compared["requests"] == findings.compared["outcomes"] == 12
+    assert findings.compared["limits held"] > 0
+
+
+def outcome(story: Story, request_id: str) -> dict[str, Any]:
+    return next(
+        o for pairs in story.told.values() for _, o in pairs if o["request_id"] == request_id
+    )
+
+
+def doubled(story: Story) -> None:
+    story.told[REDEEM].append(({}, outcome(story, "r-5")))
+
+
+def invented(story: Story) -> None:
+    story.told[REDEEM].append(({}, outcome(story, "r-5")))
+    asked, said = story.told[REDEEM][-1]
+    source = {**said["source"], "offset": len(story.told[REDEEM]) - 1}
+    story.told[REDEEM][-1] = (asked, {**said, "source": source, "request_id": "r-9"})
+
+
+def dropped(story: Story) -> None:
+    asked, _ = story.told[REDEEM][2]
+    story.told[REDEEM][2] = (asked, {})
+
+
+def over_the_customers_limit(story: Story) -> None:
+    issued(story, "i-4", "c-1", 3, 3)
+
+
+def over_the_offers_limit(story: Story) -> None:
+    issued(story, "i-4", "c-3", 3, 1)
+
+
+def over_the_coupons_uses(story: Story) -> None:
+    redeemed(story, "r-7", "c-1", 0, (2, 3, 3), "2026-11-25T10:00:00+05:30")
+
+
+def refused_for_the_wrong_reason(story: Story) -> None:
+    outcome(story, "r-2")["reason"] = "offer_limit_reached"
+
+
+def refused_though_allowed(story: Story) -> None:
+    redeemed(story, "r-7", "c-1", 0, None, DAY_2, reason="coupon_expired")
+
+
+def said_a_wrong_total(story: Story) -> None:
+    outcome(story, "r-3")["totals"]["customer"] = 1
+
+
+def gave_a_sequence_twice(story: Story) -> None:
+    change = outcome(story, "r-3")["ledger"]
+    change["sequence"] -= 1
+
+
+def broke_the_gap_backwards(story: Story) -> None:
+    """After the 22nd, a bill of the 21st: c-1 has redeemed on that day."""
+    outcome(story, "r-2").update(
+        outcome="accepted", reason=None, totals={"coupon": 1, "customer": 2, "offer": 2},
+        discount={"amount": "15.00", "currency": "INR", "lines": ["15.00"]},
+    )  # fmt: skip
+    outcome(story, "r-2")["ledger"]["day"] = SETTINGS.calendar.day(to_second(DAY_1))
+    story.told[REDEEM] = story.told[REDEEM][:2]
+
+
+def gave_another_discount(story: Story) -> None:
+    outcome(story, "r-1")["discount"] = {"amount": "14.99", "currency": "INR", "lines": ["14.99"]}
+
+
+def gave_lines_that_do_not_sum(story: Story) -> None:
+    outcome(story, "r-1")["discount"]["lines"] = ["14.99"]
+
+
+def gave_a_coupon_twice(story: Story) -> None:
+    outcome(story, "i-3")["code"] = "S00000"
+
+
+def redeemed_for_a_stranger(story: Story) -> None:
+    asked, said = story.told[REDEEM][0]
+    asked["customer_id"] = said["customer_id"] = "c-2"
+
+
+def answered_another_request(story: Story) -> None:
+    story.told[ISSUE][2][0]["customer_id"] = "c-9"
+
+
+def issued_without_the_claim(story: Story) -> None:
+    story.told[ISSUE][2][0]["holder"] = "another"
+
+
+def left_a_coupon_in_the_revocation(story: Story) -> None:
+    outcome(story, "k-2").update(
+        revoked=0, ledger={**outcome(story, "k-2")["ledger"], "revoked": []}
+    )
+
+
+def counted_on_another_day(story: Story) -> None:
+    outcome(story, "r-3")["ledger"]["day"] += 1
+
+
+def ended_the_coupon_too_soon(story: Story) -> None:
+    outcome(story, "i-2")["expires_at"] = "2026-12-30T23:59:59+05:30"
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (doubled, ["r-5", "doubled", "customer c-1", "redeem.requests 0/5"]),
+        (invented, ["r-9", "a request that doesn't exist", "coupon o:1", "customer c-1"]),
+        (dropped, ["redeem.requests 0/2 has neither outcome", "r-3", "customer c-1"]),
+        (over_the_customers_limit, ["offer o", "customer c-1", "customer_limit_reached"]),
+        (over_the_offers_limit, ["offer o", "customer c-3", "offer_limit_reached"]),
+        (over_the_coupons_uses, ["offer o", "coupon 0", "customer c-1", "coupon_redeemed"]),
+        (refused_for_the_wrong_reason, ["r-2", "customer c-1", "offer_limit_reached",
+                                        "gap_not_elapsed"]),
+        (refused_though_allowed, ["r-7", "coupon 0", "coupon_expired", "coupon_redeemed"]),
+        (said_a_wrong_total, ["offer o", "r-3", "coupon 1", "totals (1, 1, 2)", "(1, 2, 2)"]),
+        (gave_a_sequence_twice, ["offer o", "r-3", "customer c-1", "given before"]),
+        (broke_the_gap_backwards, ["offer o", "coupon 1", "customer c-1", "gap_not_elapsed"]),
+        (gave_another_discount, ["r-1", "customer c-1", "14.99", "due is 15.00"]),
+        (gave_lines_that_do_not_sum, ["r-1", "one line with the discount 14.99 of 15.00"]),
+        (gave_a_coupon_twice, ["coupon 2", "customer c-2", "the code S00000, which coupon 0"]),
+        (redeemed_for_a_stranger, ["coupon 0", "customer c-2", "not_recipient"]),
+        (answered_another_request, ["i-3", "customer c-2", "isn't its request's in customer_id"]),
+        (issued_without_the_claim, ["i-3", "customer c-2", "not_claimed_by_service"]),
+        (left_a_coupon_in_the_revocation, ["k-2", "left [2] that are"]),
+        (counted_on_another_day, ["r-3", "was counted on day"]),
+        (ended_the_coupon_too_soon, ["i-2", "coupon 1", "expires"]),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named(
+    story: Story, change: Callable[[Story], None], named: list[str]
+) -> None:
+    change(story)
+
+    findings = story.findings()
+
+    assert findings.found
+    assert any(all(word in line for word in named) for line in findings.differences), "\n".join(
+        findings.differences
+    )
+
+
+def test_a_gap_holds_towards_later_days_too(story: Story) -> None:
+    """c-1 redeemed on the 22nd; a bill of the 21st, decided later, is too near with a gap of 2."""
+    definition = outcome(story, "k-1")["offer"] = deepcopy(OFFER)
+    definition["redeem"]["min_gap_days"] = 2
+    story.told[OFFERS][0][0]["offer"] = definition
+    story.told[REDEEM] = []
+    story.told[REVOKE] = []
+    story.sequence = 4
+    redeemed(story, "r-1", "c-1", 0, (1, 1, 1), DAY_2)
+    redeemed(story, "r-2", "c-1", 1, None, DAY_1, reason="gap_not_elapsed")
+    assert story.findings().differences == []
+
+    story.told[REDEEM].pop()
+    story.sequence -= 1
+    redeemed(story, "r-2", "c-1", 1, (1, 2, 2), DAY_1)
+
+    assert "gap_not_elapsed" in story.findings().differences[0]
+
+
+def test_a_hole_in_the_sequence_is_a_note_and_explains_what_went_by_it(story: Story) -> None:
+    story.sequence += 2
+    story.told[REVOKE][0][1]["ledger"]["sequence"] = 11
+    redeemed(story, "r-7", "c-1", 0, None, DAY_2, reason="offer_limit_reached")
+
+    findings = story.findings()
+
+    assert findings.differences == []
+    assert len(findings.notes) == 1
+    assert "offer o: Redis lost 2 decisions" in findings.notes[0]
+    assert "1 others went by them" in findings.notes[0]
+
+
+def test_a_hole_never_explains_a_limit_exceeded(story: Story) -> None:
+    story.sequence += 2
+    redeemed(story, "r-7", "c-1", 0, (2, 3, 3), "2026-11-25T10:00:00+05:30")
+
+    assert "coupon_redeemed" in story.findings().differences[0]
+
+
+def again(story: Story, **more: Any) -> dict[str, Any]:
+    """The request r-1 once more, answered as the first time."""
+    asked, first = story.told[REDEEM][0]
+    said = {name: part for name, part in deepcopy(first).items() if name != "ledger"}
+    said["source"]["offset"] = len(story.told[REDEEM])
+    said.update(replayed=True, **more)
+    story.told[REDEEM].append((asked, said))
+    return said
+
+
+def test_a_repeated_answer_is_the_first_one(story: Story) -> None:
+    again(story)
+    assert story.findings().differences == []
+
+    again(story, totals={"coupon": 1, "customer": 1, "offer": 2})
+
+    assert "differs from the first answer" in story.findings().differences[0]
+
+
+def test_a_repeated_answer_needs_a_first_one(story: Story) -> None:
+    said = again(story, request_id="r-unknown")
+    story.told[REDEEM][-1] = ({**story.told[REDEEM][0][0], "request_id": "r-unknown"}, said)
+
+    assert "there is no first answer" in story.findings().differences[0]
+
+
+def test_a_request_id_is_decided_once(story: Story) -> None:
+    redeemed(story, "r-1", "c-1", 0, None, reason="coupon_redeemed")
+
+    assert "the request id was decided twice" in story.findings().differences[0]
+
+
+def test_a_code_that_was_issued_is_found(story: Story) -> None:
+    """Not found before anything is known of the offer is right; after it was seen it is not."""
+    said = redeemed(story, "r-7", "c-1", 0, None, reason="code_not_found")
+    del said["ledger"], said["coupon_id"]
+
+    assert "the code S00000 was not found" in story.findings().differences[0]
+
+
+def test_validate_changes_nothing_and_its_discount_is_checked(story: Story) -> None:
+    said = redeemed(story, "r-7", "c-1", 0, (2, 3, 3))
+    del said["ledger"]
+    said["type"] = story.told[REDEEM][-1][0]["type"] = "validate"
+    assert story.findings().differences == []
+
+    said["discount"]["amount"] = "15.01"
+
+    assert "due is 15.00" in story.findings().differences[0]
+
+
+def dead_letter(offset: int, value: bytes) -> tuple[dict[str, str], bytes]:
+    return {"topic": "redeem.requests", "partition": "0", "offset": str(offset)}, value
+
+
+def test_an_unreadable_request_has_a_dead_letter(story: Story) -> None:
+    bad = {"type": "redeem", "request_id": "r-7"}
+    said = {
+        "request_id": "r-7", "type": "redeem", "outcome": "rejected", "reason": "invalid_request",
+        "detail": "code: Field required", "replayed": False, "decided_at": DECIDED_AT,
+        "source": {"topic": "redeem.requests", "partition": 0, "offset": 7},
+    }  # fmt: skip
+    story.told[REDEEM] += [(bad, said), ({"nothing": 1}, {})]
+    assert story.findings().found == 2
+
+    story.dead_letters = [dead_letter(7, orjson.dumps(bad)), dead_letter(8, b'{"nothing":1}')]
+    assert story.findings().differences == []
+
+    story.dead_letters.append(dead_letter(0, b"{}"))
+    assert "has a dead letter besides" in story.findings().differences[0]
+
+
+def test_requests_that_are_no_longer_kept_leave_their_outcomes(story: Story) -> None:
+    """Only the outcome is left: what needs the request is taken as it was said."""
+    findings = Findings()
+    history = History(SETTINGS, findings)
+    for lane in (OFFERS, ISSUE, REDEEM, REVOKE):
+        answers = [(i, deepcopy(o)) for i, (_, o) in enumerate(story.told[lane])]
+        history.match(lane, 0, len(answers), len(answers), [], answers)
+    history.finish()
+
+    assert findings.differences == []
+    assert findings.compared["decisions"] == 12
+
+
+def test_a_rule_the_audit_does_not_know_is_a_difference(story: Story) -> None:
+    offer = deepcopy(OFFER)
+    offer["redeem"]["bill"] = {"min": "500.00", "max": None}
+    outcome(story, "k-1")["offer"] = offer
+
+    assert "the rule redeem.bill, which this audit can't judge" in story.findings().differences[0]
+
+
+def test_an_edit_may_not_take_the_offer_from_its_holder(story: Story) -> None:
+    offer = {**deepcopy(OFFER), "claim": {"service": "loyalty", "holder": "x", "ends_at": None}}
+    asked = request("edit", "k-3", DAY_2, offer_id="o", actor="a", offer=offer)
+    said = story.tell(OFFERS, asked, change={"number": 1}, offer=offer, actor="a")
+    said["offer_version"] = 2
+
+    assert "took the offer from dvs h for loyalty x" in story.findings().differences[0]
+
+
+def test_lowered_limits_hold_from_their_version_on(story: Story) -> None:
+    offer = deepcopy(OFFER)
+    offer["redeem"]["max_per_customer"] = 1
+    asked = request("edit", "k-3", DAY_2, offer_id="o", actor="a", offer=offer)
+    story.tell(OFFERS, asked, change={"number": 1}, offer=offer, actor="a")["offer_version"] = 2
+    reversed_(story, "v-2", "r-1", "c-1", 0, (0, 1, 1))["offer_version"] = 2
+    said = redeemed(story, "r-7", "c-1", 0, None, DAY_2, reason="customer_limit_reached")
+    said["offer_version"] = 2
+
+    assert story.findings().differences == []
+
+
+@pytest.mark.parametrize("entries", [1, 32, 33, 64, 65, 96, 97, 1000, 4097])
+def test_every_key_has_one_bucket_of_those_there_are(entries: int) -> None:
+    buckets = Buckets(entries)
+    places = {buckets.of(place.to_bytes(4, "big") + b"x") for place in range(4 * entries)}
+
+    assert places == set(range(buckets.count))
