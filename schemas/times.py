@@ -1,7 +1,10 @@
 """Moments and calendar days: a decision's time is whole seconds since 1970, its day a number."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import TypeVar
 from zoneinfo import ZoneInfo
+
+T = TypeVar("T")
 
 #: RFC 3339 with an offset; fractions of a second are read and dropped.
 MOMENT_PATTERN = r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$"
@@ -34,6 +37,7 @@ class Calendar:
         self.time_zone = time_zone
         self._zone = ZoneInfo(time_zone)
         self._offsets: dict[int, int] = {}
+        self._moments: dict[int, str] = {}
 
     def day(self, second: int) -> int:
         """The local day in which this second lies."""
@@ -41,9 +45,7 @@ class Calendar:
         offset = self._offsets.get(quarter)
         if offset is None:
             offset = self._offset(second)
-            if len(self._offsets) > 100_000:
-                self._offsets.clear()
-            self._offsets[quarter] = offset
+            _bounded(self._offsets)[quarter] = offset
         return (second + offset) // DAY_SECONDS
 
     def first_second(self, day: int) -> int:
@@ -57,12 +59,22 @@ class Calendar:
 
     def moment(self, second: int) -> str:
         """RFC 3339 with this zone's offset, as outcomes show it."""
-        return datetime.fromtimestamp(second, self._zone).isoformat()
+        moment = self._moments.get(second)
+        if moment is None:
+            moment = datetime.fromtimestamp(second, self._zone).isoformat()
+            _bounded(self._moments)[second] = moment
+        return moment
 
     def _offset(self, second: int) -> int:
         offset = datetime.fromtimestamp(second, self._zone).utcoffset()
         assert offset is not None
         return offset // _SECOND
+
+
+def _bounded(cache: dict[int, T]) -> dict[int, T]:
+    if len(cache) > 100_000:
+        cache.clear()
+    return cache
 
 
 def utc_moment(milliseconds: int) -> str:

@@ -3,6 +3,8 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import faust
@@ -53,7 +55,7 @@ class RedemptionWorker:
             f"{settings.topic_prefix}redeemonce",
             broker=f"kafka://{settings.kafka_bootstrap_servers}",
             store="memory://",
-            datadir=f"/tmp/redeemonce-{settings.place}",
+            datadir=str(Path(gettempdir()) / f"redeemonce-{settings.place}"),
             worker_redirect_stdouts=False,
         )
         self._channels = {lane.name: self._agent(lane) for lane in lanes}

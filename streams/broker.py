@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from confluent_kafka import (
@@ -25,7 +26,9 @@ class BrokerError(Exception):
     """Kafka refused or didn't answer; the message says what to look at."""
 
 
+@lru_cache(maxsize=8)
 def admin(settings: Settings) -> AdminClient:
+    """One for each organisation: it has a connection and threads of its own."""
     return AdminClient(_common(settings))
 
 
@@ -146,7 +149,7 @@ def read_all(
         open_ = {p for p, (first, end) in enumerate(bounds) if end > first}
         client.assign([TopicPartition(name, p, bounds[p][0]) for p in sorted(open_)])
         while open_:
-            for message in client.consume(10_000, 1.0):
+            for message in client.consume(10_000, 0.05):
                 error = message.error()
                 if error is None:
                     yield message

@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 import time
+from contextlib import suppress
 from typing import NoReturn
 
 logger = logging.getLogger("redeemonce")
@@ -27,8 +28,17 @@ def start_again(why: str) -> NoReturn:
     for handler in logging.getLogger().handlers:
         handler.flush()
     time.sleep(pause_s)
+    _keep_no_files()
     os.environ[_COUNT] = str(count + 1)
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def _keep_no_files() -> None:
+    """The client library's pipes would outlive it: let none but the standard ones through."""
+    for name in os.listdir("/dev/fd"):
+        with suppress(OSError):
+            if int(name) > 2:
+                os.set_inheritable(int(name), False)
 
 
 def leave(why: str, status: int = 1) -> NoReturn:

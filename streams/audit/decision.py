@@ -1,11 +1,16 @@
 """A decision in short: what the fold needs of an outcome, and of its request."""
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from schemas.times import to_second
 
 #: coupon's, customer's, offer's count; None where the outcome gives none.
 Totals = tuple[int | None, int | None, int]
+
+
+#: Moments come again: a coupon starts when it is issued, and all of an offer end together.
+_cached_second = lru_cache(maxsize=10_000)(to_second)
 
 
 class Decision(NamedTuple):
@@ -80,7 +85,7 @@ def shorten(
         said.get("customer_id") or "",
         said.get("code") or "",
         _serial(coupon_id, said["offer_id"]) if coupon_id else -1,
-        to_second(said["occurred_at"]),
+        _cached_second(said["occurred_at"]),
         change.get("day"),
         totals and (totals.get("coupon"), totals["customer"], totals["offer"]),
         ineligible if kind == "redeem" else _MORE[kind](said, request, change),
@@ -100,8 +105,8 @@ def _issuing(said: dict[str, Any], request: dict[str, Any] | None, change: dict[
     if said["reason"] is not None:
         return Issuing(service, holder, 0, 0, None, None)
     ends = said["expires_at"]
-    starts, starts_shown = change["starts"], to_second(said["starts_at"])
-    shown = None if ends is None else to_second(ends)
+    starts, starts_shown = change["starts"], _cached_second(said["starts_at"])
+    shown = None if ends is None else _cached_second(ends)
     return Issuing(service, holder, starts, starts_shown, change["expires"], shown)
 
 

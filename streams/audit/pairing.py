@@ -82,8 +82,8 @@ class Pairing:
         if (source["topic"], source["partition"]) != place:
             raise ValueError(f"its source is {source}, it lies beside {self._topic} {place[1]}")
         if offset <= self._newest:
-            text = f"{named(said)} stands after that of offset {self._newest}: doubled, or out of order"
-            self._findings.difference(text)
+            text = f"stands after that of offset {self._newest}: doubled, or out of order"
+            self._findings.difference(f"{named(said)} {text}")
         self._newest = max(self._newest, offset)
         if offset >= self._committed:
             text = (

@@ -44,19 +44,18 @@ class Remembered:
                 conflict = (lane.name, said["offer_id"], said["request_id"], named(said))
                 self._conflicts.append(conflict)
             return
-        offer_id, request_id, decided_at = said["offer_id"], said["request_id"], said["decided_at"]
-        name = (
-            named(said) if said["replayed"] or self._first(lane.name, offer_id, request_id) else ""
-        )
-        if change is None:
-            again = (lane.name, offer_id, request_id, self._content(said), name)
-            self._again.append(again)
-            return
-        decided_at = self._moments.setdefault(decided_at, decided_at)
-        first = First(self._content(said), decided_at, bytes.fromhex(change["fingerprint"]))
+        offer_id, request_id = said["offer_id"], said["request_id"]
         by_id = self.firsts.setdefault(lane.name, {}).setdefault(offer_id, {})
-        before = by_id.setdefault(request_id, first)
-        if before is not first:
+        before = by_id.get(request_id)
+        if change is None:
+            name = named(said)
+            self._again.append((lane.name, offer_id, request_id, self._content(said), name))
+            return
+        name = named(said) if before else ""
+        decided_at, fingerprint = said["decided_at"], bytes.fromhex(change["fingerprint"])
+        decided_at = self._moments.setdefault(decided_at, decided_at)
+        first = by_id[request_id] = First(self._content(said), decided_at, fingerprint)
+        if before:
             self._twice(lane, name, said, before, first)
 
     def _twice(

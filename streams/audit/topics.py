@@ -1,7 +1,8 @@
 """The topics as the audit reads them: committed records only, one partition after the other."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import orjson
@@ -106,16 +107,11 @@ def _read_lane(
                 first,
                 committed.get(partition, 0),
                 _requests(requests.records(settings.topic(lane.requests), partition, first, limit)),
-                _reported(
-                    _outcomes(
-                        outcomes.records(
-                            settings.topic(lane.outcomes), partition, *answered[partition]
-                        )
+                _outcomes(
+                    outcomes.records(
+                        settings.topic(lane.outcomes), partition, *answered[partition]
                     ),
-                    lane.outcomes.name,
-                    done,
-                    total,
-                    report,
+                    partial(_say, report, lane, done, total),
                 ),
             )
             done += answered[partition][1] - answered[partition][0]
@@ -132,18 +128,15 @@ def _requests(messages: Iterator[Message]) -> Iterator[Asked]:
         yield message.offset() or 0, _object(value), value
 
 
-def _outcomes(messages: Iterator[Message]) -> Iterator[Answered]:
-    for message in messages:
+def _outcomes(messages: Iterator[Message], report: Callable[[int], None]) -> Iterator[Answered]:
+    for count, message in enumerate(messages):
+        if not count % _SAY_EVERY:
+            report(count)
         yield message.offset() or 0, orjson.loads(message.value() or b"null")
 
 
-def _reported(
-    answers: Iterator[Answered], phase: str, done: int, total: int, report: Progress
-) -> Iterator[Answered]:
-    for count, answer in enumerate(answers):
-        if not count % _SAY_EVERY:
-            report(phase, done + count, total)
-        yield answer
+def _say(report: Progress, lane: Lane, done: int, total: int, more: int) -> None:
+    report(lane.outcomes.name, done + more, total)
 
 
 def _object(value: bytes) -> dict[str, Any] | None:
@@ -164,7 +157,7 @@ class Reading:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         group = settings.topic_prefix + "redeemonce-audit"
-        # Ends of partitions are waited for one after the other: the broker is not to hold them back.
+        # The ends of partitions are waited for in turn: the broker is not to hold them back.
         self._client = consumer(settings, group, enable_partition_eof=True, fetch_wait_max_ms=2)
 
     def close(self) -> None:

@@ -1,8 +1,11 @@
 """How bytes become requests, and what is said of bytes that don't."""
 
+from pathlib import Path
+
 import orjson
 import pytest
 
+from schemas.publish import published
 from schemas.requests import REQUESTS, Reader, Unreadable, json_schemas
 from schemas.topics import LANES, lane_of
 
@@ -91,3 +94,10 @@ def test_every_type_has_a_lane_and_a_published_schema() -> None:
     assert set(REQUESTS) == {name for lane in LANES for name in lane.types}
     assert all(lane_of(name) is not None for name in REQUESTS)
     assert json_schemas()["redeem"]["properties"]["bill"]
+
+
+def test_the_published_schemas_are_those_of_the_models() -> None:
+    written = Path(__file__).parents[2] / "docs" / "schemas.json"
+    assert orjson.loads(written.read_bytes()) == orjson.loads(orjson.dumps(published())), (
+        "run: python -m schemas > docs/schemas.json"
+    )
