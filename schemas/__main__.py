@@ -1,4 +1,4 @@
-"""`python -m schemas` prints the JSON Schema of everything that travels; docs/schemas.json is that."""
+"""`python -m schemas` prints the JSON Schema of all that travels: what docs/schemas.json is."""
 
 import sys
 

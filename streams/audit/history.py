@@ -71,8 +71,9 @@ class History:
         seen: dict[str, int] = {}
         place = (self._settings.topic(lane.requests), partition)
         pairing = Pairing(place, first, committed, requests, self.dead_letters, self._findings)
+        count = 0
         for offset, said in outcomes:
-            self._findings.compared["outcomes"] += 1
+            count += 1
             try:
                 request = pairing.request_of(said)
                 self._take(lane, partition, said["source"]["offset"], said, request, seen)
@@ -81,6 +82,7 @@ class History:
                 name = f"{self._settings.topic(lane.outcomes)} {partition}/{offset}: {named(said)}"
                 self._findings.difference(f"{name} is no outcome: {what}")
         pairing.finish()
+        self._findings.compared["outcomes"] += count
 
     # One outcome ---------------------------------------------------------------------------------
 

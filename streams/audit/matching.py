@@ -1,6 +1,6 @@
 """Does an outcome answer its request? Structure and content of the two, without any memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -13,10 +13,26 @@ _NOT_SEQUENCED = {
     Reason.OFFER_NOT_FOUND,
     Reason.CODE_NOT_FOUND,
 }
+_SEQUENCED = {kind: frozenset(reasons) - _NOT_SEQUENCED for kind, reasons in PRECEDENCE.items()}
 
 
-def structure(lane: Lane, said: dict[str, Any]) -> Iterator[str]:
+def structure(lane: Lane, said: dict[str, Any]) -> Iterable[str]:
     """What is wrong with an outcome by itself."""
+    kind, reason, change = said["type"], said["reason"], said.get("ledger")
+    if (
+        change
+        and not said["replayed"]
+        and change["sequence"] is not None
+        and kind in lane.types
+        and kind != "validate"
+        and said["outcome"] == ("accepted" if reason is None else "rejected")
+        and (reason is None or reason in _SEQUENCED.get(kind, ()))
+    ):
+        return ()
+    return _structure_errors(lane, said)
+
+
+def _structure_errors(lane: Lane, said: dict[str, Any]) -> Iterator[str]:
     kind, reason, result = said["type"], said["reason"], said["outcome"]
     change, replayed = said.get("ledger"), said["replayed"]
     if reason == Reason.INVALID_REQUEST:

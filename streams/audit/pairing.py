@@ -73,6 +73,7 @@ class Pairing:
         self._dead_letters, self._findings = dead_letters, findings
         self._waiting, self._newest = iter(requests), -1
         self._asked = next(self._waiting, None)
+        self._requests = 0
         dead_letters.forget_before(*place, first)
 
     def request_of(self, said: dict[str, Any]) -> dict[str, Any] | None:
@@ -101,6 +102,7 @@ class Pairing:
 
     def finish(self) -> None:
         self._pass(self._committed)
+        self._findings.compared["requests"] += self._requests
 
     def _pass(self, offset: int) -> None:
         """No outcome is there for the requests up to this offset."""
@@ -109,7 +111,7 @@ class Pairing:
             self._asked = next(self._waiting, None)
 
     def _unanswered(self, asked: Asked) -> None:
-        self._findings.compared["requests"] += 1
+        self._requests += 1
         place = (self._topic, self._partition, asked[0])
         request = asked[1] or {}
         found = self._dead_letters.take(place)
@@ -123,7 +125,7 @@ class Pairing:
             self._findings.difference(f"{at(place)} has a dead letter with other bytes")
 
     def _matched(self, place: Place, said: dict[str, Any], asked: Asked) -> dict[str, Any] | None:
-        self._findings.compared["requests"] += 1
+        self._requests += 1
         request = asked[1]
         if said["reason"] == Reason.INVALID_REQUEST:
             self._dead_letters.expect(place, asked[2])

@@ -157,25 +157,22 @@ def _run(settings: Settings, year: Year) -> Tally:
     offers, codes = list(year.offers()), wanted_codes(year)
     till = Till(settings, linger_ms=0)
     with _bars() as bars:
-        for name, total, steps in (
-            ("offers created", len(offers), lambda: create_offers(settings, offers)),
-            (
-                "coupons issued",
-                expected["issued"],
-                lambda: issue_coupons(settings, year.issues(), expected["issued"], tally, codes),
-            ),
-            (
-                f"redemptions ({TILL_RATE:.0f} a second)",
-                len(year.redemptions),
-                lambda: redeem_coupons(settings, till, year.redemptions, codes, tally),
-            ),
-        ):
-            bar = bars.add_task(name, total=total, rate="")
-            began = time.monotonic()
-            for done in steps():
-                rate = done / max(time.monotonic() - began, 1e-9)
-                bars.update(bar, completed=done, rate=f"{rate:,.0f}/s")
+        _show(bars, "offers created", len(offers), create_offers(settings, offers))
+        total = expected["issued"]
+        issuing = issue_coupons(settings, year.issues(), total, tally, codes)
+        _show(bars, "coupons issued", total, issuing)
+        redeeming = redeem_coupons(settings, till, year.redemptions, codes, tally)
+        _show(bars, f"redemptions ({TILL_RATE:.0f} a second)", len(year.redemptions), redeeming)
     return tally
+
+
+def _show(bars: Progress, name: str, total: int, counts: Iterator[int]) -> None:
+    """A bar that follows how many are done."""
+    bar = bars.add_task(name, total=total, rate="")
+    began = time.monotonic()
+    for done in counts:
+        rate = done / max(time.monotonic() - began, 1e-9)
+        bars.update(bar, completed=done, rate=f"{rate:,.0f}/s")
 
 
 def _audit(settings: Settings) -> Verdict:
