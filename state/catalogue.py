@@ -12,6 +12,9 @@ from schemas.times import Calendar, to_second
 from state.codes import Codes, Series, normalise
 from state.eligibility import DiscountRule
 
+#: A longer code may stand for more, but none is given: what is beyond can't be told to the ledger.
+_MOST_SERIALS = 2**53
+
 
 @dataclass(frozen=True, slots=True)
 class CompiledOffer:
@@ -104,7 +107,8 @@ class Catalogue:
         for (_, i), serial in zip(
             known, self.codes.decode([(o.series, plain[i]) for o, i in known]), strict=True
         ):
-            serials[i] = serial
+            if serial is not None and serial < _MOST_SERIALS:
+                serials[i] = serial
         return list(zip(offers, serials, strict=True))
 
 

@@ -114,11 +114,11 @@ class Ledger:
 
     # Deciding ------------------------------------------------------------------------------------
 
-    async def decide(
+    def decide(
         self, transition: Transition, batches: Sequence[tuple[Head, Sequence[NamedTuple]]]
-    ) -> list[list[Decided]]:
-        """Decide a batch for each partition, all in one round trip; see `decide_now`."""
-        return await self.in_thread(self.decide_now, transition, batches)
+    ) -> "asyncio.Future[list[list[Decided]]]":
+        """Start to decide a batch for each partition, all in one round trip; see `decide_now`."""
+        return self.in_thread(self.decide_now, transition, batches)
 
     def decide_now(
         self, transition: Transition, batches: Sequence[tuple[Head, Sequence[NamedTuple]]]
@@ -276,8 +276,9 @@ class Ledger:
 
     # ---------------------------------------------------------------------------------------------
 
-    async def in_thread(self, call: Callable[..., T], *arguments: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
+    def in_thread(self, call: Callable[..., T], *arguments: Any) -> "asyncio.Future[T]":
+        """Start one of the blocking calls; they are answered in their order."""
+        return asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
 
     def _answered(self, call: Callable[[], T]) -> T:
         try:

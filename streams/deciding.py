@@ -53,32 +53,47 @@ class Decider:
         self._more = getattr(work, "more_emissions", None)
 
     async def emissions(self, batch: Batch) -> list[Emission]:
-        """What to produce for a batch. The decisions are in the ledger when this returns."""
+        """What to produce for a batch. The decisions are in the ledger when this returns.
+
+        Each partition's call is on its way while the next one's requests are read and judged.
+        """
         began = time.perf_counter()
         now = time.time_ns() // 1_000_000
-        read = [[self.work.reader.read(record.value) for record in part.records]
-                for part in batch.parts]  # fmt: skip
-        decided = await self._decide(batch, read, now)
+        asked = []
+        for part in batch.parts:
+            requests = [self.work.reader.read(record.value) for record in part.records]
+            asked.append((part, requests, self._ask(part, requests, now)))
         emissions: list[Emission] = []
-        for part, requests, decisions in zip(batch.parts, read, decided, strict=True):
+        for part, requests, answer in asked:
+            decisions = await self._answered(part, requests, now, answer)
             emissions += self._emit(part, requests, decisions, now)
         self.metrics.batch_seconds.observe(time.perf_counter() - began)
         return emissions
 
-    async def _decide(self, batch: Batch, read: list[list[Any]], now: int) -> list[list[Decided]]:
+    def _ask(
+        self, part: Part, requests: list[Any], now: int
+    ) -> "asyncio.Future[list[list[Decided]]]":
+        call = (self._head(part, now), self._operations(part, requests))
+        return self.ledger.decide(self.work.transition, [call])
+
+    async def _answered(
+        self,
+        part: Part,
+        requests: list[Any],
+        now: int,
+        answer: "asyncio.Future[list[list[Decided]]]",
+    ) -> list[Decided]:
         """Asks until the ledger has answered; judges again where an offer changed meanwhile."""
         while True:
-            calls = [
-                (self._head(part, now), self._operations(part, requests))
-                for part, requests in zip(batch.parts, read, strict=True)
-            ]
             try:
-                return await self.ledger.decide(self.work.transition, calls)
+                return (await answer)[0]
             except Stale:
                 await self.ledger.refresh(self.catalogue)
             except LedgerAway as away:
-                logger.warning("%s; %d %s requests wait", away, len(batch), self.work.lane.name)
+                count, lane = len(part.records), self.work.lane.name
+                logger.warning("%s; %d %s requests wait", away, count, lane)
                 await asyncio.sleep(_PAUSE_S)
+            answer = self._ask(part, requests, now)
 
     def _operations(self, part: Part, requests: list[Any]) -> Sequence[NamedTuple]:
         return self.work.judge(

@@ -43,20 +43,22 @@ if undecided and head[HEAD.stamp]
   return { 'STALE' }
 end
 
--- Requests seen before: remembered for at least HEAD.memory_days, in two generations of them.
+-- Requests seen before: remembered for at least HEAD.memory_days, in two generations of them, or
+-- in the next one, where the clock of the worker that decided is ahead of this one's.
 local generation = floor(now / (head[HEAD.memory_days] * 86400000))
-local requests, older
+local requests, older, newer
 if undecided then
   local seconds_to_live = (2 * head[HEAD.memory_days] + 1) * 86400
   requests = open_table('requests:' .. generation, seconds_to_live)
   older = open_table('requests:' .. (generation - 1))
+  newer = open_table('requests:' .. (generation + 1))
   customers = open_table('customers')
 end
 
 -- nil: never seen. Otherwise the first decision, or a refusal where the content is another.
 local function remembered(op)
   local key = op[OP.request_key]
-  local seen = key ~= '' and (get(requests, key) or get(older, key))
+  local seen = key ~= '' and (get(requests, key) or get(older, key) or get(newer, key))
   if not seen then return nil end
   if string.sub(seen, 1, 8) == op[OP.fingerprint] then return '1' .. string.sub(seen, 9) end
   local offer = offer_of(op[OP.offer_id])

@@ -34,6 +34,7 @@ return finish(function(op)
   local coupon = { op[OP.customer_id], op[OP.starts], op[OP.expires], false, {} }
   offer.issued = serial + 1
   offer.last_issued = now
+  coupon_of(offer, serial)
   keep_coupon(offer, serial, coupon)
   local issued = record[CUSTOMER.issued]
   issued[#issued + 1] = serial

@@ -23,6 +23,18 @@ local call, pack, unpack_ = redis.call, cmsgpack.pack, cmsgpack.unpack
 local floor, max, abs = math.floor, math.max, math.abs
 local base = KEYS[1]
 
+-- A whole number as text: Lua's own way prints a float first, which costs more than a lookup.
+local format = string.format
+local texts = {}
+local function text(number)
+  local known = texts[number]
+  if not known then
+    known = format('%d', number)
+    texts[number] = known
+  end
+  return known
+end
+
 -- Writes, collected and made last -----------------------------------------------------------------
 local hashes = {}           -- key -> {field, value, field, value, ...}
 local function write(key, field, value)
@@ -58,24 +70,28 @@ local function open_table(name, seconds_to_live)
   local count, level = buckets_of(entries)
   local table_ = { name = base .. name .. ':', short = name, entries = entries, before = entries,
                    count = count, level = level, seconds_to_live = seconds_to_live,
-                   known = {}, dirty = {} }
+                   known = {}, buckets = {}, dirty = {} }
   tables[#tables + 1] = table_
   return table_
 end
 
 local function bucket_of(table_, key)
+  local bucket = table_.buckets[key]
+  if bucket then return bucket end
   local hash = struct.unpack('>I4', key)
-  local bucket = hash % (2 * table_.level)
+  bucket = hash % (2 * table_.level)
   if bucket >= table_.count then bucket = hash % table_.level end
-  return table_.name .. bucket
+  bucket = table_.name .. text(bucket)
+  table_.buckets[key] = bucket
+  return bucket
 end
 
 local function get(table_, key)
   local value = table_.known[key]
-  if value == nil then
-    value = table_.entries > 0 and call('HGET', bucket_of(table_, key), key) or false
-    table_.known[key] = value
-  end
+  if value ~= nil then return value end
+  if table_.entries == 0 then return false end
+  value = call('HGET', bucket_of(table_, key), key)
+  table_.known[key] = value
   return value
 end
 
@@ -88,7 +104,7 @@ end
 
 local function split(table_, new)
   local _, level = buckets_of(new * LOAD)
-  local from, to = table_.name .. (new - level), table_.name .. new
+  local from, to = table_.name .. text(new - level), table_.name .. text(new)
   local entries = call('HGETALL', from)
   local moved, fields = {}, {}
   for i = 1, #entries, 2 do
@@ -134,6 +150,7 @@ local function offer_of(offer_id)
     offer_id = offer_id, number = found[1], version = tonumber(found[2]), claim = claim,
     limits = limits, issued = tonumber(found[5]), redeemed = tonumber(found[6]),
     sequence = tonumber(found[7]), watermark = tonumber(found[8]), closed = found[9] == '1',
+    issued_before = tonumber(found[5]), coupons = {}, coupon_keys = {},
     ends = limits.with_campaign and claim and claim.ends_at or limits.ends_at or false,
   }
   offer.coupons_expire = not (limits.coupon_with_offer and claim and claim.service == 'loyalty')
@@ -157,33 +174,37 @@ local function write_offers()
 end
 
 -- Coupons -----------------------------------------------------------------------------------------
-local coupons, dirty_coupons = {}, {}    -- number:serial -> record, or false where there is none
-local function coupon_place(offer, serial)
-  return base .. 'coupons:' .. offer.number .. ':' .. floor(serial / 64), serial % 64
-end
-
+local dirty_coupons = {}    -- of offer.coupons: those to write
 local function coupon_of(offer, serial)
-  local id = offer.number .. ':' .. serial
-  local coupon = coupons[id]
-  if coupon ~= nil then return coupon end
-  local key, field = coupon_place(offer, serial)
-  local packed = call('HGET', key, field)
-  coupon = packed and unpack_(packed) or false
-  coupons[id] = coupon
-  return coupon
+  local place = offer.coupons[serial]
+  if place then return place.coupon end
+  local bucket = floor(serial / 64)
+  local key = offer.coupon_keys[bucket]
+  if not key then
+    key = base .. 'coupons:' .. offer.number .. ':' .. text(bucket)
+    offer.coupon_keys[bucket] = key
+  end
+  place = { key = key, field = text(serial % 64), coupon = false }
+  offer.coupons[serial] = place
+  if serial < offer.issued_before then
+    local packed = call('HGET', place.key, place.field)
+    place.coupon = packed and unpack_(packed) or false
+  end
+  return place.coupon
 end
 
+-- `serial` must have been looked up by coupon_of() before.
 local function keep_coupon(offer, serial, coupon)
-  local id = offer.number .. ':' .. serial
-  coupons[id] = coupon
-  dirty_coupons[id] = { offer, serial, coupon }
+  local place = offer.coupons[serial]
+  place.coupon = coupon
+  if not place.dirty then
+    place.dirty = true
+    dirty_coupons[#dirty_coupons + 1] = place
+  end
 end
 
 local function write_coupons()
-  for _, entry in pairs(dirty_coupons) do
-    local key, field = coupon_place(entry[1], entry[2])
-    write(key, field, pack(entry[3]))
-  end
+  for _, place in ipairs(dirty_coupons) do write(place.key, place.field, pack(place.coupon)) end
 end
 
 -- How many redemptions of a coupon stand: those no reversal has undone.

@@ -23,8 +23,11 @@ local function use_of(coupon, redemption_id)
   end
 end
 
+-- What was committed may speak of a coupon or redemption that was decided before it, but lost before
+-- it was committed itself. Its serial isn't given again; its redemption counts.
 function facts.redeem(offer, serial, redemption_id, customer_id, customer_key, day)
-  local coupon = coupon_of(offer, serial)
+  offer.issued = max(offer.issued, serial + 1)
+  local coupon = coupon_of(offer, serial) or { customer_id, 0, false, false, {} }
   if use_of(coupon, redemption_id) then return end
   local uses = coupon[COUPON.uses]
   uses[#uses + 1] = { redemption_id, customer_id, day, false }
@@ -39,8 +42,8 @@ end
 
 function facts.reverse(offer, serial, redemption_id, customer_key, reversed_by)
   local coupon = coupon_of(offer, serial)
-  local use = use_of(coupon, redemption_id)
-  if use[USE.reversed_by] then return end
+  local use = coupon and use_of(coupon, redemption_id)
+  if not use or use[USE.reversed_by] then return end
   use[USE.reversed_by] = reversed_by
   keep_coupon(offer, serial, coupon)
   offer.redeemed = offer.redeemed - 1
@@ -53,11 +56,15 @@ end
 
 function facts.revoke(offer, watermark, closes, serials)
   offer.watermark = max(offer.watermark, watermark)
+  offer.issued = max(offer.issued, watermark)
   offer.closed = offer.closed or closes
   for _, serial in ipairs(serials) do
     local coupon = coupon_of(offer, serial)
-    coupon[COUPON.revoked] = true
-    keep_coupon(offer, serial, coupon)
+    offer.issued = max(offer.issued, serial + 1)
+    if coupon then
+      coupon[COUPON.revoked] = true
+      keep_coupon(offer, serial, coupon)
+    end
   end
 end
 
@@ -80,7 +87,11 @@ end
 
 local stamp = tonumber(call('GET', base .. 'stamp') or '0')
 local stamped = {}
+local counts = { 'issued', 'redeemed', 'sequence', 'watermark', 'closed' }
 local function offer_fact(offer_id, fields)
+  if call('HEXISTS', base .. 'offer:' .. offer_id, 'number') == 1 then
+    for _, name in ipairs(counts) do fields[name] = nil end    -- other facts have counted already
+  end
   stamp = stamp + 1
   fields.stamp = stamp
   stamped[offer_id] = stamp

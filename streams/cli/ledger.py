@@ -5,7 +5,14 @@ import time
 import uuid
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from state.ledger import Ledger
 from streams.audit import audit
@@ -18,7 +25,16 @@ from streams.settings import read_settings
 @json_option
 def audit_(as_json: bool) -> None:
     """Recompute the ledger from the topics and compare it with Redis and with every limit."""
-    verdict = audit(read_settings())
+    settings = read_settings()
+    with _bar(as_json) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def progress(phase: str, done: int, total: int) -> None:
+            if phase not in tasks:
+                tasks[phase] = bar.add_task(phase, total=total)
+            bar.update(tasks[phase], completed=done, total=total)
+
+        verdict = audit(settings, progress)
     if as_json:
         print_json(verdict.as_json())
     else:

@@ -1,6 +1,7 @@
 """`redeemonce up`, `down` and `worker`: the servers, and the program between them."""
 
 import logging
+import sys
 
 import click
 
@@ -68,5 +69,7 @@ def worker(agents: str) -> None:
     # Faust takes a second to load: only the worker needs it.
     from streams.app import Process, RedemptionWorker
 
+    # The threads that wait for Kafka and Redis must not wait for a batch being judged too.
+    sys.setswitchinterval(0.0005)
     lanes = [lane for lane in LANES if lane.name in chosen]
     Process(RedemptionWorker(settings, lanes)).execute_from_commandline()
