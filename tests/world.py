@@ -1,21 +1,73 @@
 """What the tests with workers stand on: an organisation, its workers, its tills."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+import uuid
+from collections.abc import Callable
+from functools import cached_property, partial
 from pathlib import Path
+from random import randrange
 from tempfile import mkdtemp
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
-from streams.broker import consumer, ends_of, partitions_of, read_all
-from streams.client import ask, new_request
+import orjson
+from confluent_kafka import KafkaError, Message, Producer, TopicPartition
+
+from deploy.process import FREE_PORTS, port_is_free
+from schemas.topics import Lane, Topic
+from streams.broker import consumer, ends_of, partitions_of, producer, read_all
+from streams.client import Place, ask, new_request
 from streams.settings import Settings
 
 READY_S = 60.0
+#: Workers of one organisation at the most: each has the next port.
+WORKERS = 3
+
+
+class Addresses(Protocol):
+    @property
+    def kafka_bootstrap_servers(self) -> str: ...
+    @property
+    def redis_url(self) -> str: ...
+
+
+def organisation(servers: Addresses, name: str) -> Settings:
+    """Settings of an organisation that nobody had before, on these servers."""
+    short = re.sub(r"[^a-z0-9]+", "-", name.lower())[:40].strip("-")
+    return Settings(
+        _env_file=None,
+        kafka_bootstrap_servers=servers.kafka_bootstrap_servers,
+        redis_url=servers.redis_url,
+        topic_prefix=f"{short}.{uuid.uuid4().hex[:6]}.",
+        time_zone="Asia/Kolkata",
+        currency="INR",
+        code_secret="a secret for tests",
+        web_port=free_port(),
+        worker_id="",
+    )
+
+
+def free_port() -> int:
+    """The first of `WORKERS` free ports, of those that no outgoing connection is given."""
+    while True:
+        first = randrange(FREE_PORTS.start, FREE_PORTS.stop - WORKERS)
+        if all(port_is_free(first + number) for number in range(WORKERS)):
+            return first
+
+
+def wait_for(what: str, condition: Callable[[], Any], wait_s: float = 30.0) -> Any:
+    """What the condition answers once that is true. Fails after ``wait_s`` seconds."""
+    deadline = time.monotonic() + wait_s
+    while not (answer := condition()):
+        assert time.monotonic() < deadline, f"not within {wait_s:g} s: {what}"
+        time.sleep(0.02)
+    return answer
 
 
 def offer(offer_id: str = "o", **sections: Any) -> dict[str, Any]:
@@ -49,6 +101,77 @@ def redeem(code: str, customer_id: str | None, **more: Any) -> dict[str, Any]:
         **{"type_": "redeem", "code": code, "customer_id": customer_id, "till_id": "t-1",
            "bill": bill, "occurred_at": "2026-11-22T10:00:00+05:30", **more},
     )  # fmt: skip
+
+
+class Found(NamedTuple):
+    """A committed record."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: dict[str, str]
+
+    @property
+    def content(self) -> dict[str, Any]:
+        return orjson.loads(self.value or b"{}")  # type: ignore[no-any-return]
+
+    @property
+    def source(self) -> Place:
+        """Which request it answers: an outcome, or a dead letter by its headers."""
+        said = self.headers if "offset" in self.headers else self.content["source"]
+        return said["topic"], int(said["partition"]), int(said["offset"])
+
+
+def found(message: Message) -> Found:
+    headers = {name: content.decode() for name, content in message.headers() or []}
+    return Found(
+        message.topic(), message.partition(), message.offset(), message.key(), message.value(),
+        headers,
+    )  # fmt: skip
+
+
+class Listener:
+    """Hears what is committed to some topics from the moment it is made."""
+
+    def __init__(self, settings: Settings, *topics: Topic) -> None:
+        self._client = consumer(settings, settings.topic_prefix + "test-listener")
+        self._client.assign(
+            [
+                TopicPartition(settings.topic(topic), partition, end)
+                for topic in topics
+                for partition, (_, end) in enumerate(
+                    ends_of(self._client, settings.topic(topic), partitions_of(settings, topic))
+                )
+            ]
+        )
+        self.heard: list[Found] = []
+
+    def hear(self, wait_s: float = 0.02) -> list[Found]:
+        """What came by now: all that was ever heard, in the order of arrival."""
+        messages = self._client.consume(1_000, wait_s)
+        self.heard += [found(message) for message in messages if message.error() is None]
+        return self.heard
+
+    def answers(self, *places: Place, wait_s: float = 30.0) -> list[Found]:
+        """The outcomes, or where there is none the dead letters, of these requests."""
+
+        def by_source() -> dict[Place, Found]:
+            return {record.source: record for record in sorted(self.hear(), key=_outcomes_last)}
+
+        wait_for(
+            f"answers to {len(places)} requests", lambda: set(places) <= set(by_source()), wait_s
+        )
+        known = by_source()
+        return [known[place] for place in places]
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def _outcomes_last(record: Found) -> bool:
+    return "offset" not in record.headers
 
 
 class World:
@@ -122,13 +245,39 @@ class World:
     def ask(self, *requests: dict[str, Any], silence_s: float = 60.0) -> list[dict[str, Any]]:
         return ask(self.settings, requests, silence_s)
 
+    def lay(
+        self, topic: Topic, *values: bytes | None, key: bytes | None = b"k", partition: int = -1
+    ) -> list[Place]:
+        """Bytes as anyone may produce them, in this order; returns where they came to lie."""
+        places: dict[int, Place] = {}
+
+        def note(number: int, error: KafkaError | None, message: Message) -> None:
+            assert error is None, error
+            places[number] = (message.topic(), message.partition(), message.offset())
+
+        for number, value in enumerate(values):
+            laid = partial(note, number)
+            self._till.produce(self.settings.topic(topic), value, key, partition, on_delivery=laid)
+        assert self._till.flush(60) == 0, "Kafka doesn't answer"
+        return [places[number] for number in range(len(values))]
+
+    @cached_property
+    def _till(self) -> Producer:
+        return producer(self.settings, linger_ms=0)
+
+    def outcomes(self, lane: Lane) -> list[Found]:
+        """Every committed outcome, in order within a partition."""
+        return [found(message) for message in read_all(self.settings, lane.outcomes)]
+
     def reasons(self, *requests: dict[str, Any]) -> list[str]:
         return [said["reason"] or said["outcome"] for said in self.ask(*requests)]
 
-    def run(self, *arguments: str, **more: Any) -> "subprocess.CompletedProcess[str]":
+    def run(
+        self, *arguments: str, env: dict[str, str] | None = None, **more: Any
+    ) -> "subprocess.CompletedProcess[str]":
         """A command of `redeemonce`, as a person runs it."""
         return subprocess.run(
-            [sys.executable, "-m", "streams.cli", *arguments], env=self.environment(),
+            [sys.executable, "-m", "streams.cli", *arguments], env=env or self.environment(),
             capture_output=True, text=True, timeout=280, cwd=self.logs, **more,
         )  # fmt: skip
 
@@ -140,5 +289,5 @@ class World:
                 process.wait()
 
 
-__all__ = ["World", "consumer", "create", "ends_of", "issue", "offer", "partitions_of", "read_all",
-           "redeem"]  # fmt: skip
+__all__ = ["Found", "Listener", "World", "consumer", "create", "ends_of", "free_port", "issue",
+           "offer", "organisation", "partitions_of", "read_all", "redeem", "wait_for"]  # fmt: skip

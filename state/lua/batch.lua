@@ -37,8 +37,9 @@ for i, op in ipairs(operations) do
     undecided = true
   end
 end
--- The worker judged by rules it read at a stamp; false where it judged by none (offers).
-if undecided and head[HEAD.stamp]
+-- The worker judged by rules it read at a stamp; false where it judged by none (offers). So also
+-- where all was decided before: an outcome can only be told by one who knows the offer it is of.
+if head[HEAD.stamp]
     and tonumber(call('GET', base .. 'stamp') or '0') ~= head[HEAD.stamp] then
   return { 'STALE' }
 end

@@ -1,0 +1,189 @@
+"""Workers killed at random moments under a mixed load, then judged from the topics.
+
+`python -m tests.faults.kills --requests 50000 --kills 20` runs as long as that takes.
+"""
+
+import argparse
+import sys
+import time
+from dataclasses import dataclass
+from random import Random, randrange
+
+from schemas.topics import DEAD_LETTERS, ISSUE, REDEEM
+from streams.broker import producer
+from streams.client import Place
+from tests.faults.load import Load
+from tests.faults.verifier import Verdict, Verifier
+from tests.servers import servers
+from tests.world import Addresses, Listener, World, organisation
+
+#: Seconds from a (re)start to the next kill, drawn evenly: some hit a worker that only starts.
+KILL_AFTER_S = (0.3, 7.0)
+SILENCE_S = 60.0
+PLACES = ("w0", "w1")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """So many SIGKILLs while so many requests come in, by chance of a ``seed``. In the second half
+    workers run in two places, and each kill hits either."""
+
+    requests: int
+    kills: int
+    seed: int
+
+    @property
+    def rate(self) -> float:
+        """Requests a second that last until the last kill and a little longer."""
+        return self.requests / (self.kills * sum(KILL_AFTER_S) / 2 + 3)
+
+
+@dataclass
+class Report:
+    plan: Plan
+    verdict: Verdict
+    kills: int
+    seconds: float
+    #: Longest time without an outcome, by how many kills fell into it.
+    pauses_s: dict[int, float]
+
+    def __str__(self) -> str:
+        plan, verdict = self.plan, self.verdict
+        found = [f"  {problem}" for problem in verdict.problems[:5]]
+        return "\n".join(
+            [
+                f"seed {plan.seed}: {plan.requests:,} requests, {self.kills} kills, "
+                f"{self.seconds:.0f} s",
+                "longest pause without outcomes: " + self._pauses(),
+                *(f"  {count:7,} {what}" for what, count in sorted(verdict.counts.items())),
+                f"verdict: {len(verdict.problems)} violations",
+                *found,
+            ]
+        )
+
+    def _pauses(self) -> str:
+        return ", ".join(
+            f"{seconds:.1f} s with {kills} kills in it"
+            for kills, seconds in sorted(self.pauses_s.items())
+        )
+
+
+class Run:
+    """One plan, carried out on one organisation."""
+
+    def __init__(self, plan: Plan, world: World) -> None:
+        self._plan, self._world, self._chance = plan, world, Random(plan.seed)
+        self._places: list[str] = []
+        self._next_kill = 0.0
+        self._answered: set[Place] = set()
+        self._seen = 0
+        self._killed_at: list[float] = []
+        self._pauses_s: dict[int, float] = {}
+
+    def carry_out(self) -> Report:
+        began = time.monotonic()
+        self._start("w0")
+        self._world.wait_until_ready()
+        load = Load(self._plan.requests, self._chance, self._world.settings.partitions)
+        offers = self._world.ask(*load.offers())
+        assert [said["outcome"] for said in offers] == ["accepted"] * 3
+        self._feed(load)
+        verdict = Verifier(
+            self._world.settings.kafka_bootstrap_servers, self._world.settings.topic_prefix
+        ).verify()
+        seconds = time.monotonic() - began
+        return Report(self._plan, verdict, len(self._killed_at), seconds, self._pauses_s)
+
+    def _feed(self, load: Load) -> None:
+        """Until all requests are sent, all kills done, and everything is answered."""
+        settings = self._world.settings
+        listener = Listener(settings, ISSUE.outcomes, REDEEM.outcomes, DEAD_LETTERS)
+        till, records = producer(settings), load.records()
+        sent, began = 0, time.monotonic()
+        heard = began
+        self._plan_kill()
+        while len(self._answered) < self._plan.requests or len(self._killed_at) < self._plan.kills:
+            now = time.monotonic()
+            due = min(self._plan.requests, int((now - began) * self._plan.rate))
+            for _, record in zip(range(due - sent), records, strict=False):
+                till.produce(
+                    settings.topic(record.topic), record.value, record.key, record.partition
+                )
+            sent = due
+            till.poll(0)
+            if self._learn(listener, load):
+                self._note_pause(heard, now)
+                heard = now
+            if len(self._killed_at) < self._plan.kills and now > self._next_kill:
+                self._kill()
+            self._watch(now - heard, sent)
+        assert till.flush(30) == 0
+        listener.close()
+
+    def _learn(self, listener: Listener, load: Load) -> bool:
+        """Whether anything new was committed."""
+        heard = listener.hear()
+        for found in heard[self._seen :]:
+            self._answered.add(found.source)
+            if found.topic != self._world.settings.topic(DEAD_LETTERS):
+                load.learn(found.content)
+        news, self._seen = len(heard) > self._seen, len(heard)
+        return news
+
+    def _note_pause(self, since: float, until: float) -> None:
+        """What was committed just before a kill is heard a little after it."""
+        kills = sum(since - 0.5 < at < until for at in self._killed_at)
+        self._pauses_s[kills] = max(self._pauses_s.get(kills, 0.0), until - since)
+
+    def _watch(self, silence_s: float, sent: int) -> None:
+        for place in self._places:
+            died = self._world.workers[place].poll() is not None
+            assert not died, f"{place} died by itself:\n{self._world.log(place)[-3000:]}"
+        assert silence_s < SILENCE_S, (
+            f"no outcome for {SILENCE_S:g} s, {len(self._answered)} of {sent} are answered:\n"
+            f"{self._world.log(self._places[-1])[-3000:]}"
+        )
+
+    def _kill(self) -> None:
+        place = self._chance.choice(self._places)
+        self._world.kill(place)
+        self._killed_at.append(time.monotonic())
+        self._start(place)
+        if len(self._killed_at) == self._plan.kills // 2 and "w1" not in self._places:
+            self._start("w1")
+        self._plan_kill()
+
+    def _plan_kill(self) -> None:
+        self._next_kill = time.monotonic() + self._chance.uniform(*KILL_AFTER_S)
+
+    def _start(self, place: str) -> None:
+        self._world.start(place, PLACES.index(place), ready=False)
+        if place not in self._places:
+            self._places.append(place)
+
+
+def run(plan: Plan, addresses: Addresses) -> Report:
+    """Raises AssertionError where workers don't come to an end of it."""
+    world = World(organisation(addresses, "kills"))
+    try:
+        return Run(plan, world).carry_out()
+    finally:
+        world.close()
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    options.add_argument("--requests", type=int, default=50_000)
+    options.add_argument("--kills", type=int, default=20)
+    options.add_argument("--seed", type=int, default=randrange(1_000_000))
+    chosen = options.parse_args()
+    plan = Plan(chosen.requests, chosen.kills, chosen.seed)
+    print(f"seed {plan.seed}, about {plan.requests / plan.rate:.0f} s", flush=True)
+    with servers() as addresses:
+        report = run(plan, addresses)
+    print(report)
+    sys.exit(1 if report.verdict.problems else 0)
+
+
+if __name__ == "__main__":
+    main()

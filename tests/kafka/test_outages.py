@@ -1,0 +1,236 @@
+"""A server goes away and comes back, poorer perhaps. One worker process lives through it all: it
+decides nothing meanwhile, and afterwards no outcome is missing and no limit is off."""
+
+import socket
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+from redis import Redis
+
+from deploy import record
+from deploy.local import (
+    Server,
+    Stack,
+    down,
+    kill,
+    start_kafka,
+    start_redis,
+    up,
+    wait_for_kafka,
+    wait_for_redis,
+)
+from schemas.topics import ISSUE, REDEEM
+from streams.client import Place
+from tests.faults.verifier import Verifier
+from tests.world import Found, Listener, World, create, free_port, issue, organisation, wait_for
+
+#: Said by the worker while a server is away.
+NO_REDIS, NO_KAFKA = "Redis doesn't answer", "doesn't answer (Failed to get metadata"
+
+
+class Stand:
+    """A Kafka and a Redis of our own, and one worker on them."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory, stack = directory, up(directory)
+        self.stack: Stack = stack
+        self.world = World(organisation(stack, "outages"))
+        self.world.start()
+        self.process = self.world.workers["w0"]
+        self.listener = Listener(self.world.settings, ISSUE.outcomes, REDEEM.outcomes)
+
+    def server(self, name: str) -> Server:
+        return record.read(self.directory)[name]
+
+    def start_redis(self) -> None:
+        wait_for_redis(start_redis(self.directory, self.server("redis").port))
+
+    def start_kafka(self) -> None:
+        before = self.server("kafka")
+        assert before.controller_port is not None
+        wait_for_kafka(start_kafka(self.directory, before.port, before.controller_port))
+
+    def issues(self, count: int, offer_id: str) -> list[Place]:
+        """That many issue requests, each of another customer, laid down and not waited for."""
+        requests = [orjson.dumps(issue(f"c-{n}", offer_id)) for n in range(count)]
+        return [
+            place
+            for partition in range(4)
+            for place in self.world.lay(
+                ISSUE.requests, *requests[partition::4], partition=partition
+            )
+        ]
+
+    def results(self, *places: Place) -> Counter[str]:
+        answers = [answer.content for answer in self.listener.answers(*places, wait_s=60)]
+        return Counter(said["reason"] or said["outcome"] for said in answers)
+
+    def said(self, text: str) -> int:
+        return self.world.log().count(text)
+
+    def expect_no_harm(self) -> None:
+        """The worker is the one that was started first; the topics are in order."""
+        settings = self.world.settings
+        verifier = Verifier(settings.kafka_bootstrap_servers, settings.topic_prefix)
+        assert verifier.verify().problems == []
+        assert self.process.poll() is None
+
+
+@pytest.fixture(scope="module")
+def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    directory = tmp_path_factory.mktemp("outages")
+    try:
+        made = Stand(directory)
+        yield made
+        made.world.close()
+    finally:
+        down(directory)
+
+
+def test_without_redis_a_worker_waits_and_then_goes_on(stand: Stand) -> None:
+    # given
+    stand.world.ask(create("waits", issue={"max_total": 30}))
+    assert stand.results(*stand.issues(20, "waits")) == {"accepted": 20}
+
+    # when
+    kill(stand.server("redis"))
+    places = stand.issues(20, "waits")
+    wait_for("the worker says so, and asks again", lambda: stand.said(NO_REDIS) >= 3)
+
+    # expect
+    assert not set(places) & {answer.source for answer in stand.listener.hear(0.5)}
+    assert stand.world.get("/offers")[0] == 503
+
+    # when
+    stand.start_redis()
+
+    # expect
+    assert stand.results(*places) == {"accepted": 10, "offer_limit_reached": 10}
+    stand.expect_no_harm()
+
+
+def test_a_redis_that_lost_everything_is_filled_from_the_outcomes(stand: Stand) -> None:
+    # given
+    stand.world.ask(create("empty", issue={"max_total": 30}))
+    request = orjson.dumps(issue("c", "empty", request_id="first"))
+    [first] = stand.listener.answers(*stand.world.lay(ISSUE.requests, request))
+    assert stand.results(*stand.issues(19, "empty")) == {"accepted": 19}
+
+    # when
+    Redis.from_url(stand.stack.redis_url).flushall()
+    places = stand.issues(20, "empty")
+    retry = stand.world.lay(ISSUE.requests, request)
+
+    # expect
+    assert stand.results(*places) == {"accepted": 10, "offer_limit_reached": 10}
+    [again] = stand.listener.answers(*retry)
+    assert again.content["replayed"] is True
+    assert again.content["code"] == first.content["code"]
+    stand.expect_no_harm()
+
+
+def test_a_redis_that_lost_its_last_writes_is_filled_from_the_outcomes(stand: Stand) -> None:
+    # given
+    stand.world.ask(create("cut", issue={"max_total": 30}))
+    assert stand.results(*stand.issues(8, "cut")) == {"accepted": 8}
+    [log] = (stand.directory / "redis").rglob("*.aof*.incr.aof")
+    whole = log.stat().st_size
+    assert stand.results(*stand.issues(12, "cut")) == {"accepted": 12}
+
+    # when
+    kill(stand.server("redis"))
+    with log.open("r+b") as file:
+        file.truncate(whole)
+    stand.start_redis()
+    places = stand.issues(20, "cut")
+
+    # expect
+    assert stand.results(*places) == {"accepted": 10, "offer_limit_reached": 10}
+    stand.expect_no_harm()
+
+
+def test_without_kafka_a_worker_waits_and_then_goes_on(stand: Stand) -> None:
+    # given
+    stand.world.ask(create("busy", issue={"max_total": 1_500}))
+    before = stand.said(NO_KAFKA)
+
+    # when
+    places = stand.issues(2_000, "busy")  # the worker has only begun with them
+    kill(stand.server("kafka"))
+    wait_for("the worker says so", lambda: stand.said(NO_KAFKA) > before)
+    stand.start_kafka()
+
+    # expect
+    assert stand.results(*places) == {"accepted": 1_500, "offer_limit_reached": 500}
+    stand.expect_no_harm()
+
+
+def test_a_stop_under_load_is_quick_and_the_next_worker_goes_on(stand: Stand) -> None:
+    # given
+    stand.world.ask(create("stops", issue={"max_total": 3_000}))
+    places = stand.issues(4_000, "stops")
+    wait_for("it has begun", lambda: set(places) & {one.source for one in stand.listener.hear()})
+
+    # when
+    seconds = stand.world.stop()
+    done: list[Found] = stand.listener.hear(0.5)
+
+    # expect
+    assert seconds < 10
+    assert stand.process.returncode == 0
+    assert not set(places) <= {answer.source for answer in done}
+
+    # when
+    stand.world.start()
+    stand.process = stand.world.workers["w0"]
+
+    # expect
+    assert stand.results(*places) == {"accepted": 3_000, "offer_limit_reached": 1_000}
+    stand.expect_no_harm()
+
+
+def test_a_web_port_in_use_is_named_and_ends_the_worker(stand: Stand) -> None:
+    # given
+    with socket.create_server(("", free_port())) as taken:
+        port = taken.getsockname()[1]
+
+        # when
+        worker = stand.world.run("worker", env=stand.world.environment("w1", port))
+
+    # expect
+    assert worker.returncode == 1
+    assert f"can't use port {port}" in worker.stderr
+    assert "Set REDEEMONCE_WEB_PORT" in worker.stderr
+    assert "Traceback" not in worker.stderr
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"CODE_SECRET": ""},
+        {
+            "TIME_ZONE": "Asia/Nowhere", "CURRENCY": "rupees", "WEB_PORT": "web",
+            "TOPIC_PREFIX": "with blanks", "REQUEST_MEMORY_DAYS": "0",
+        },
+        {"REDIS_URL": "localhost"},
+    ],
+    ids=["no secret", "five at once", "no URL"],
+)  # fmt: skip
+def test_wrong_settings_are_named_and_end_the_worker(
+    stand: Stand, wrong: dict[str, str], tmp_path: Path
+) -> None:
+    # given
+    settings = {f"REDEEMONCE_{name}": value for name, value in wrong.items()}
+    right = stand.world.environment("w1", free_port())
+    elsewhere = {"REDEEMONCE_LOCAL_DIR": str(tmp_path)}  # no local stack whose secret would do
+
+    # when
+    worker = stand.world.run("worker", env=right | settings | elsewhere)
+
+    # expect
+    assert worker.returncode == 2
+    assert [name for name in settings if name not in worker.stderr] == []
+    assert "Traceback" not in worker.stderr

@@ -1,0 +1,274 @@
+"""A desk at the ledger: asks it as an agent does, in batches cut as a test likes, without Kafka.
+
+Requests lie in partitions, as they would in a topic. `lay` puts some there, `decide` asks the
+ledger about those that aren't committed, `commit` ends it; `ask` does all three. A crash is a
+`decide` without its `commit`; another worker is a `take_over`.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+import orjson
+
+from schemas.requests import Unreadable
+from schemas.topics import LANES, OFFERS, Lane, lane_of
+from state.catalogue import Catalogue
+from state.codes import Codes
+from state.layout import Head
+from state.ledger import Ledger, Stale
+from state.restore import Fact, Restorer
+from streams.client import new_request
+from streams.issue import Issuing
+from streams.offers import Offering
+from streams.redeem import Redeeming
+from streams.revoke import Revoking
+from streams.settings import Settings
+from tests.world import offer
+
+Request = dict[str, Any]
+Said = dict[str, Any]
+#: Milliseconds since 1970: a noon in November 2026, the worker's clock unless a test sets it.
+NOW = 1_795_262_400_000
+TOKEN = "the restorer of the tests"
+
+
+@dataclass
+class Partition:
+    """One partition of a lane's requests, and what its worker knows of it."""
+
+    lane: Lane
+    number: int
+    claim: int
+    committed: int = 0
+    end: int = 0
+    records: dict[int, bytes] = field(default_factory=dict)
+    #: What was said last of offsets that aren't committed.
+    answers: dict[int, Said] = field(default_factory=dict)
+    #: The offers that those answers made, as the `offers` topic gets them.
+    offers: dict[int, Said] = field(default_factory=dict)
+
+    @property
+    def place(self) -> str:
+        return f"{self.lane.name}:{self.number}"
+
+
+class Desk:
+    """A worker's agents and a restorer in one. The ledger is open when it is made."""
+
+    def __init__(self, settings: Settings, ledger: Ledger, now: int = NOW) -> None:
+        self.settings, self.ledger, self.now = settings, ledger, now
+        self.partitions: dict[tuple[str, int], Partition] = {}
+        #: Committed outcomes, by lane and partition in their order, and the `offers` topic.
+        self.outcomes: dict[tuple[str, int], list[Said]] = {}
+        self.current_offers: dict[str, Said] = {}
+        self._codes = Codes(settings.secret())
+        self._epoch = 0
+        self.take_over()
+        self.open()
+
+    # Working ------------------------------------------------------------------------------------
+
+    def take_over(self) -> None:
+        """Another worker begins: it has read no offer and claims every partition."""
+        self.catalogue = Catalogue(self._codes, self.settings.calendar, self.settings.decimals)
+        kinds = (Offering, Issuing, Redeeming, Revoking)
+        self.works: dict[str, Any] = {
+            kind.lane.name: kind(self.settings, self.catalogue) for kind in kinds
+        }
+        for partition in self.partitions.values():
+            partition.claim = self.ledger.claim()
+
+    def at(self, lane: Lane, number: int = 0) -> Partition:
+        found = self.partitions.get((lane.name, number))
+        if found is None:
+            found = Partition(lane, number, self.ledger.claim())
+            self.partitions[lane.name, number] = found
+        return found
+
+    def lay(self, *requests: Request | bytes, partition: int = 0, lane: Lane | None = None) -> Any:
+        """Put requests of one lane, or bytes, behind what lies in a partition; returns that."""
+        known = next((lane_of(one["type"]) for one in requests if isinstance(one, dict)), lane)
+        assert known is not None
+        at = self.at(known, partition)
+        for request in requests:
+            laid = request if isinstance(request, bytes) else orjson.dumps(request)
+            at.records[at.end] = laid
+            at.end += 1
+        return at
+
+    def decide(self, at: Partition, to: int | None = None, **head: Any) -> list[Said]:
+        """What the ledger says about a partition's requests up to ``to``; judges again if stale."""
+        while True:
+            try:
+                return self.decide_once(at, to, **head)
+            except Stale:
+                self.refresh()
+
+    def decide_once(self, at: Partition, to: int | None = None, **head: Any) -> list[Said]:
+        """One call of the ledger; ``head`` changes what the call says of its batch."""
+        return self.decide_together([(at, at.end if to is None else to)], **head)[0]
+
+    def decide_together(
+        self, parts: Sequence[tuple[Partition, int]], **head: Any
+    ) -> list[list[Said]]:
+        """Partitions of one lane in one round trip, each up to an offset."""
+        work = self.works[parts[0][0].lane.name]
+        heads = [self._head(work, at, to)._replace(**head) for at, to in parts]
+        batches = [self._read(work, at, one) for (at, _), one in zip(parts, heads, strict=True)]
+        calls = [
+            (one, work.judge([entry for entry in batch if isinstance(entry[1], dict)]))
+            for one, batch in zip(heads, batches, strict=True)
+        ]
+        decided = self.ledger.decide_now(work.transition, calls)
+        return [
+            self._said(work, at, batch, decisions)
+            for (at, _), batch, decisions in zip(parts, batches, decided, strict=True)
+        ]
+
+    def commit(self, at: Partition, to: int | None = None) -> None:
+        """What was said of the requests up to ``to`` is committed, together with the offset."""
+        at.committed = at.end if to is None else to
+        log = self.outcomes.setdefault((at.lane.name, at.number), [])
+        for offset in sorted(offset for offset in at.answers if offset < at.committed):
+            said = at.answers.pop(offset)
+            if offset in at.offers:
+                made = at.offers.pop(offset)
+                known = self.current_offers.get(made["offer_id"], made)
+                newest = max(known, made, key=lambda one: int(one["version"]))
+                self.current_offers[made["offer_id"]] = newest
+            if said["type"] is not None:
+                log.append(said)
+
+    def ask(self, *requests: Request, partition: int = 0) -> list[Said]:
+        """The committed outcomes of requests, in batches of one lane each."""
+        said: list[Said] = []
+        for _, group in groupby(requests, key=lambda request: lane_of(request["type"])):
+            at = self.lay(*group, partition=partition)
+            said += self.decide(at)
+            self.commit(at)
+        return said
+
+    def reasons(self, *requests: Request, partition: int = 0) -> list[str]:
+        """Of each request its reason, or that it was accepted."""
+        return [reason(said) for said in self.ask(*requests, partition=partition)]
+
+    def refresh(self) -> None:
+        asyncio.run(self.ledger.refresh(self.catalogue))
+
+    def _head(self, work: Any, at: Partition, to: int) -> Head:
+        stamp = self.catalogue.stamp if work.judges_by_offers else False
+        return Head(
+            at.lane.name, at.number, at.claim, at.committed, at.committed, to,
+            self.now, self.ledger.memory_days, stamp,
+        )  # fmt: skip
+
+    def _read(self, work: Any, at: Partition, head: Head) -> list[tuple[int, Any]]:
+        return [
+            (offset, work.reader.read(content))
+            for offset, content in at.records.items()
+            if head.from_ <= offset < head.to
+        ]
+
+    def _said(
+        self, work: Any, at: Partition, batch: list[tuple[int, Any]], decisions: list[Any]
+    ) -> list[Said]:
+        requests = [request for _, request in batch if isinstance(request, dict)]
+        found = iter(work.outcomes(requests, decisions))
+        for offset, request in batch:
+            said = _unreadable(request) if isinstance(request, Unreadable) else next(found)
+            topic = self.settings.topic(at.lane.requests)
+            said["source"] = {"topic": topic, "partition": at.number, "offset": offset}
+            current = said.pop("current", None)
+            if current is not None and not said["replayed"]:
+                at.offers[offset] = as_json(current)
+            at.answers[offset] = as_json(said)
+        return [at.answers[offset] for offset, _ in batch]
+
+    # Restoring -----------------------------------------------------------------------------------
+
+    def open(self, numbers: int = 0, chains: dict[str, int] | None = None) -> None:
+        self._epoch += 1
+        with self.locked():
+            self.ledger.open(TOKEN, self._epoch, numbers, chains or {})
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        assert self.ledger.lock_for_restore(TOKEN, 60)
+        try:
+            yield
+        finally:
+            self.ledger.unlock(TOKEN)
+
+    def restore(self, backwards: bool = False, times: int = 1) -> None:
+        """Make the ledger again from the committed outcomes; what wasn't committed is as never
+        decided. ``backwards``: the last partitions first; ``times``: so often is all merged."""
+        restorer = Restorer(self.ledger.memory_days, self.now)
+        steps = list(self.facts(restorer, backwards))
+        self.ledger.close()
+        self.ledger.wipe()
+        with self.locked():
+            for facts in steps * times:
+                self.ledger.merge(TOKEN, facts)
+        self.open(restorer.numbers(), {at.place: at.committed for at in self.partitions.values()})
+        for at in self.partitions.values():
+            at.answers.clear()
+        self.take_over()
+
+    def facts(self, restorer: Restorer, backwards: bool = False) -> Iterator[list[Fact]]:
+        yield [restorer.offer(current) for current in self.current_offers.values()]
+        for lane in (OFFERS, *(lane for lane in LANES if lane is not OFFERS)):
+            places = sorted((p for p in self.outcomes if p[0] == lane.name), reverse=backwards)
+            for place in places:
+                read = [restorer.outcome(lane, said) for said in self.outcomes[place]]
+                yield [fact for facts in read for fact in facts]
+            yield restorer.reversals()
+        yield restorer.progress()
+
+
+def reason(said: Said) -> str:
+    """An outcome's reason, or that it was accepted."""
+    return str(said["reason"] or said["outcome"])
+
+
+def as_json(said: Said) -> Said:
+    """As a reader of the topic gets it."""
+    return orjson.loads(orjson.dumps(said))  # type: ignore[no-any-return]
+
+
+def _unreadable(wrong: Unreadable) -> Said:
+    return {
+        "request_id": wrong.request_id, "type": wrong.type, "outcome": "rejected",
+        "reason": "invalid_request", "detail": wrong.detail, "replayed": False,
+        "decided_at": "2026-11-21T00:00:00.000Z",
+    }  # fmt: skip
+
+
+def edit(offer_id: str = "o", **sections: Any) -> Request:
+    """The offer as it is to be from now on; who claimed it isn't changed unless said."""
+    content = {"claim": None, **sections}
+    return new_request("edit", offer_id=offer_id, actor="t", offer=offer(offer_id, **content))
+
+
+def claim(service: str, holder: str, offer_id: str = "o", **more: Any) -> Request:
+    named = {"offer_id": offer_id, "actor": "t", "service": service, "holder": holder}
+    return new_request("claim", **{**named, **more})
+
+
+def reverse(code: str, redemption_id: str, customer_id: str | None = "c-1", **more: Any) -> Request:
+    return new_request(
+        "reverse",
+        **{"code": code, "redemption_id": redemption_id, "customer_id": customer_id,
+           "till_id": "t-1", "occurred_at": "2026-11-23T12:00:00+05:30", **more},
+    )  # fmt: skip
+
+
+def revoke(scope: str, *customer_ids: str, offer_id: str = "o", **more: Any) -> Request:
+    return new_request(
+        "revoke",
+        **{"offer_id": offer_id, "scope": scope, "customer_ids": list(customer_ids) or None,
+           "occurred_at": "2026-11-22T00:00:00+05:30", **more},
+    )  # fmt: skip

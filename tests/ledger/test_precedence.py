@@ -1,0 +1,386 @@
+"""Where several reasons hold, the one that stands first in `schemas.reasons.PRECEDENCE` is given.
+
+Each circumstance makes one reason hold and leaves all else as it would be accepted; every pair of
+them is brought about together.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+import pytest
+
+from schemas.reasons import PRECEDENCE, Reason
+from state.ledger import Ledger
+from streams.client import new_request
+from streams.settings import Settings
+from tests.ledger.desk import Desk, Request, claim, edit, reason, reverse, revoke
+from tests.world import create, issue, offer, redeem
+
+LOOSE = {"uses_per_coupon": "unlimited"}
+EVENING_BEFORE = "2026-11-21T23:59:59+05:30"
+DAY_AFTER = "2026-11-23T10:00:00+05:30"
+SALE = {"sku": "S", "amount": "10.00", "on_sale": True}
+
+
+@pytest.fixture
+def desk(settings: Settings, ledger: Ledger) -> Desk:
+    return Desk(settings, ledger)
+
+
+@dataclass(frozen=True)
+class Circumstance:
+    """What makes a reason hold: at the offer's creation, before the request, and in it."""
+
+    reason: Reason
+    start: dict[str, Any] = field(default_factory=dict)  # the offer's `redeem` at its creation
+    before: Callable[[Desk, str, str], Any] = lambda *_: None  # desk, code, who asks
+    edited: dict[str, Any] = field(default_factory=dict)  # `issue` or `redeem`, from then on
+    sections: dict[str, Any] = field(default_factory=dict)  # other sections, from then on
+    asked: dict[str, Any] = field(default_factory=dict)  # fields of the request
+
+
+def pairs(circumstances: list[Circumstance], kind: str) -> list[Any]:
+    """Each circumstance alone, and each two of them."""
+    order = PRECEDENCE[kind]
+    cases = [pytest.param([one], one.reason, id=one.reason) for one in circumstances]
+    for two in combinations(circumstances, 2):
+        first, second = sorted((one.reason for one in two), key=order.index)
+        cases.append(pytest.param(list(two), first, id=f"{first}-before-{second}"))
+    return cases
+
+
+def edited(circumstances: list[Circumstance], section: str, base: dict[str, Any]) -> Request:
+    """The edit that brings the circumstances' rules into force."""
+    rules, sections = dict(base), {}
+    for one in circumstances:
+        rules |= one.edited
+        sections |= one.sections
+    return edit(**{section: rules, **sections})
+
+
+def fields_of(circumstances: list[Circumstance]) -> dict[str, Any]:
+    return {name: content for one in circumstances for name, content in one.asked.items()}
+
+
+# Redeem and validate -----------------------------------------------------------------------------
+
+
+def redeems(desk: Desk, customer_id: str, code: str | None = None) -> None:
+    """The customer redeems the day after the one that is asked about."""
+    if code is None:
+        [issued] = desk.ask(issue(customer_id))
+        code = issued["code"]
+    bought = redeem(code, customer_id, occurred_at=DAY_AFTER)
+    assert desk.reasons(bought) == ["accepted"]
+
+
+def refused_before(desk: Desk, code: str, _: str) -> None:
+    stranger = redeem(code, "c-9", request_id="taken", occurred_at=DAY_AFTER)
+    assert desk.reasons(stranger) == ["not_recipient"]
+
+
+REDEEM = [
+    Circumstance(Reason.REQUEST_ID_CONFLICT, before=refused_before, asked={"request_id": "taken"}),
+    Circumstance(Reason.CODE_NOT_FOUND, asked={"code": "the next code"}),
+    Circumstance(
+        Reason.COUPON_REVOKED,
+        before=lambda desk, *_: desk.ask(revoke("customers", "c-1")),
+    ),
+    Circumstance(
+        Reason.COUPON_REDEEMED,
+        before=lambda desk, code, _: redeems(desk, "c-1", code),
+        edited={"uses_per_coupon": 1},
+    ),
+    Circumstance(
+        Reason.COUPON_EXPIRED,
+        sections={"expiry": {"type": "fixed_date", "at": EVENING_BEFORE}},
+    ),
+    Circumstance(
+        Reason.NOT_STARTED,
+        start={"start": {"type": "from_date", "at": "2026-11-22T10:00:01+05:30"}},
+    ),
+    Circumstance(Reason.NOT_RECIPIENT, asked={"customer_id": "c-2"}),
+    Circumstance(
+        Reason.NO_ELIGIBLE_ITEMS,
+        asked={"bill": {"number": "B", "amount": "10.00", "currency": "INR", "lines": [SALE]}},
+    ),
+    Circumstance(
+        Reason.CUSTOMER_LIMIT_REACHED,
+        before=lambda desk, _, asker: redeems(desk, asker),
+        edited={"max_per_customer": 1},
+    ),
+    Circumstance(
+        Reason.GAP_NOT_ELAPSED,
+        before=lambda desk, _, asker: redeems(desk, asker),
+        edited={"min_gap_days": 2},
+    ),
+    Circumstance(
+        Reason.OFFER_LIMIT_REACHED,
+        before=lambda desk, *_: redeems(desk, "c-3"),
+        edited={"max_total": 1},
+    ),
+]
+
+
+def ask_to_redeem(desk: Desk, circumstances: list[Circumstance], kind: str) -> str:
+    starts = {name: rule for one in circumstances for name, rule in one.start.items()}
+    assert desk.reasons(create(redeem=LOOSE | starts)) == ["accepted"]
+    [issued] = desk.ask(issue("c-1"))
+    asked = {"code": issued["code"], "customer_id": "c-1"} | fields_of(circumstances)
+    if asked["code"] == "the next code":
+        asked["code"] = not_issued_yet(desk)
+    for one in sorted(circumstances, key=lambda one: one.reason == Reason.COUPON_REVOKED):
+        one.before(desk, issued["code"], asked["customer_id"])
+    assert desk.reasons(edited(circumstances, "redeem", LOOSE)) == ["accepted"]
+    code, customer_id = asked.pop("code"), asked.pop("customer_id")
+    [said] = desk.ask(redeem(code, customer_id, **asked, type_=kind))
+    return reason(said)
+
+
+def not_issued_yet(desk: Desk) -> str:
+    """A code that the offer will give after a thousand others."""
+    compiled = desk.catalogue.get("o")
+    assert compiled is not None
+    [code] = desk.catalogue.codes.encode([(compiled.series, 1_000)])
+    return code
+
+
+@pytest.mark.parametrize(("circumstances", "expected"), pairs(REDEEM, "redeem"))
+def test_redeem(desk: Desk, circumstances: list[Circumstance], expected: str) -> None:
+    assert ask_to_redeem(desk, circumstances, "redeem") == expected
+
+
+@pytest.mark.parametrize(("circumstances", "expected"), pairs(REDEEM[1:], "validate"))
+def test_validate(desk: Desk, circumstances: list[Circumstance], expected: str) -> None:
+    assert ask_to_redeem(desk, circumstances, "validate") == expected
+
+
+@pytest.mark.parametrize("kind", ["redeem", "validate"])
+def test_where_no_circumstance_refuses_it_is_accepted(desk: Desk, kind: str) -> None:
+    assert ask_to_redeem(desk, [], kind) == "accepted"
+
+
+# Reverse -----------------------------------------------------------------------------------------
+
+
+def reversed_before(request_id: str) -> Callable[[Desk, str, str], Any]:
+    return lambda desk, code, _: desk.ask(reverse(code, "r-1", request_id=request_id))
+
+
+REVERSE = [
+    Circumstance(
+        Reason.REQUEST_ID_CONFLICT,
+        before=lambda desk, code, _: desk.ask(reverse(code, "r-9", request_id="taken")),
+        asked={"request_id": "taken"},
+    ),
+    Circumstance(Reason.REDEMPTION_NOT_FOUND, asked={"redemption_id": "r-2"}),
+    Circumstance(Reason.ALREADY_REVERSED, before=reversed_before("v-1")),
+    Circumstance(
+        Reason.COUPON_REVOKED, before=lambda desk, *_: desk.ask(revoke("customers", "c-1"))
+    ),
+    Circumstance(
+        Reason.COUPON_EXPIRED,
+        sections={"expiry": {"type": "fixed_date", "at": EVENING_BEFORE}},
+    ),
+]
+
+
+@pytest.mark.parametrize(("circumstances", "expected"), pairs(REVERSE, "reverse"))
+def test_reverse(desk: Desk, circumstances: list[Circumstance], expected: str) -> None:
+    desk.ask(create(redeem=LOOSE))
+    [issued] = desk.ask(issue("c-1"))
+    desk.ask(redeem(issued["code"], "c-1", request_id="r-1", occurred_at=EVENING_BEFORE))
+    for one in circumstances:
+        one.before(desk, issued["code"], "c-1")
+    desk.ask(edited(circumstances, "redeem", LOOSE))
+
+    asked = {"redemption_id": "r-1", **fields_of(circumstances)}
+
+    assert desk.reasons(reverse(issued["code"], **asked)) == [expected]
+
+
+# Issue, resend, revoke ---------------------------------------------------------------------------
+
+
+def issued_before(desk: Desk, _: str, asker: str) -> None:
+    assert desk.reasons(issue(asker)) == ["accepted"]
+
+
+ISSUE = [
+    Circumstance(
+        Reason.REQUEST_ID_CONFLICT,
+        before=lambda desk, *_: desk.ask(issue("c-8", holder="other", request_id="taken")),
+        asked={"request_id": "taken"},
+    ),
+    Circumstance(
+        Reason.OFFER_EXPIRED,
+        sections={"expiry": {"type": "fixed_date", "at": "2026-11-21T09:59:59+05:30"}},
+    ),
+    Circumstance(Reason.NOT_CLAIMED_BY_SERVICE, asked={"holder": "another"}),
+    Circumstance(
+        Reason.CUSTOMER_LIMIT_REACHED, before=issued_before, edited={"max_per_customer": 1}
+    ),
+    Circumstance(Reason.GAP_NOT_ELAPSED, before=issued_before, edited={"min_gap_days": 1}),
+    Circumstance(
+        Reason.OFFER_LIMIT_REACHED,
+        before=lambda desk, *_: issued_before(desk, "", "c-8"),
+        edited={"max_total": 1},
+    ),
+    Circumstance(
+        Reason.CODES_EXHAUSTED,
+        before=lambda desk, *_: desk.ask(revoke("unissued")),
+    ),
+]
+
+
+@pytest.mark.parametrize(("circumstances", "expected"), pairs(ISSUE, "issue"))
+def test_issue(desk: Desk, circumstances: list[Circumstance], expected: str) -> None:
+    desk.ask(create())
+    for one in circumstances:
+        one.before(desk, "", "c-1")
+    desk.ask(edited(circumstances, "issue", {}))
+    assert desk.reasons(issue("c-1", **fields_of(circumstances))) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("circumstances", "expected"),
+    pairs([ISSUE[0], ISSUE[1], Circumstance(Reason.RESEND_NOT_ALLOWED)], "resend"),
+)
+def test_resend(desk: Desk, circumstances: list[Circumstance], expected: str) -> None:
+    desk.ask(create())
+    for one in circumstances:
+        one.before(desk, "", "c-1")
+    desk.ask(edited(circumstances, "issue", {}))
+    at = {"occurred_at": "2026-11-21T10:00:00+05:30"} | fields_of(circumstances)
+    assert desk.reasons(new_request("resend", offer_id="o", customer_id="c-1", **at)) == [expected]
+
+
+@pytest.mark.parametrize(
+    "request_", [issue("c-1"), revoke("unredeemed"), new_request("resend", offer_id="o",
+    customer_id="c-1")], ids=lambda request_: request_["type"]
+)  # fmt: skip
+def test_an_offer_that_nobody_created(desk: Desk, request_: Request) -> None:
+    # twice: nothing is remembered of an offer that isn't there
+    assert desk.reasons(request_, request_) == ["offer_not_found"] * 2
+    assert not desk.ask(request_)[0]["replayed"]
+
+
+def test_revoke_with_the_id_of_another_revoke(desk: Desk) -> None:
+    desk.ask(create())
+    first, other = (revoke(scope, request_id="k-1") for scope in ("unissued", "unredeemed"))
+    assert desk.reasons(first, other) == ["accepted", "request_id_conflict"]
+
+
+# Offers ------------------------------------------------------------------------------------------
+
+
+def changes(kind: str, **sections: Any) -> Request:
+    request = edit(**sections) if kind == "edit" else create(**sections)
+    return request | {"request_id": "again"}
+
+
+def codes(**more: Any) -> dict[str, Any]:
+    return {"codes": {"type": "unique", "charset": "alphanumeric", "length": 10, **more}}
+
+
+OFFER_CODE_TAKEN = Circumstance(Reason.OFFER_CODE_TAKEN, sections={"offer_code": "OTHERS"})
+CAMPAIGN_HAS_OFFER = Circumstance(
+    Reason.CAMPAIGN_HAS_OFFER, sections={"claim": {"service": "outbound", "holder": "taken"}}
+)
+CONFLICT = Circumstance(
+    Reason.REQUEST_ID_CONFLICT,
+    before=lambda desk, *_: desk.ask(changes("edit", expiry={"type": "with_campaign"})),
+)
+CREATE = [
+    CONFLICT,
+    Circumstance(Reason.OFFER_EXISTS),
+    OFFER_CODE_TAKEN,
+    Circumstance(Reason.CODE_TAKEN, sections={"coupons": codes(prefix="LEADER")}),
+    CAMPAIGN_HAS_OFFER,
+]
+EDIT = [
+    CONFLICT,
+    OFFER_CODE_TAKEN,
+    Circumstance(Reason.FIELD_NOT_EDITABLE, sections={"expiry": {"type": "with_campaign"}}),
+    Circumstance(Reason.ALREADY_CLAIMED),
+    CAMPAIGN_HAS_OFFER,
+]
+#: Only an offer that is there can have answered before.
+ANSWERED = {Reason.REQUEST_ID_CONFLICT, Reason.OFFER_EXISTS}
+
+
+@pytest.fixture
+def others(desk: Desk) -> Desk:
+    """What the other offers of the organisation have taken."""
+    lead = {"coupons": codes(prefix="LEAD"), "offer_code": "OTHERS"}
+    claimed = {"service": "outbound", "holder": "taken"}
+    assert desk.reasons(create("other", **lead, claim=claimed)) == ["accepted"]
+    return desk
+
+
+@pytest.mark.parametrize(("circumstances", "expected"), pairs(CREATE, "create"))
+def test_create(others: Desk, circumstances: list[Circumstance], expected: str) -> None:
+    if ANSWERED & {one.reason for one in circumstances}:
+        others.ask(create(claim=None))
+    for one in circumstances:
+        one.before(others, "", "")
+    sections = {name: rule for one in circumstances for name, rule in one.sections.items()}
+    assert others.reasons(changes("create", **sections)) == [expected]
+
+
+@pytest.mark.parametrize(("circumstances", "expected"), pairs(EDIT, "edit"))
+def test_edit(others: Desk, circumstances: list[Circumstance], expected: str) -> None:
+    wanted = {"claim": {"service": "dvs", "holder": "late"}}
+    claimed = Reason.ALREADY_CLAIMED in {one.reason for one in circumstances}
+    others.ask(create(claim={"service": "dvs", "holder": "early"} if claimed else None))
+    for one in circumstances:
+        one.before(others, "", "")
+    sections = {name: rule for one in circumstances for name, rule in one.sections.items()}
+    assert others.reasons(changes("edit", **wanted | sections)) == [expected]
+
+
+@pytest.mark.parametrize("broken", [{"discount": {"type": "free"}}, {"budget": {"discount": "1"}}])
+def test_an_offer_that_is_none(others: Desk, broken: dict[str, Any]) -> None:
+    new, known = create("new", **broken), create("other", **broken)
+    assert others.reasons(new, known) == ["invalid_offer", "offer_exists"]
+    assert others.reasons(edit("nobody", **broken), edit("other", **broken)) == [
+        "offer_not_found",
+        "invalid_offer",
+    ]
+
+
+def test_a_claim_that_comes_second_for_an_offer_of_a_campaign_that_has_one(others: Desk) -> None:
+    assert others.reasons(create(claim={"service": "dvs", "holder": "early"})) == ["accepted"]
+    assert others.reasons(
+        claim("outbound", "taken"),
+        claim("outbound", "taken", "nobody"),
+        claim("dvs", "early", request_id="mine"),
+        claim("outbound", "taken", request_id="mine"),
+    ) == ["already_claimed", "offer_not_found", "accepted", "request_id_conflict"]
+
+
+def test_uploads_where_codes_are_generated(desk: Desk) -> None:
+    def upload(offer_id: str, **more: Any) -> Request:
+        return new_request("upload_codes", offer_id=offer_id, actor="t", **more)
+
+    desk.ask(create() | {"request_id": "taken"})
+    assert desk.reasons(upload("o"), upload("o", request_id="taken"), upload("nobody")) == [
+        "upload_not_allowed",
+        "request_id_conflict",
+        "offer_not_found",
+    ]
+
+
+def test_the_table_has_every_reason_that_can_be_given() -> None:
+    """Whoever builds a rule puts its circumstance here."""
+    not_built = {
+        *("not_in_audience", "received_excluded_offer", "no_active_coupon", "offer_not_found"),
+        *("customer_required", "customer_excluded", "store_not_allowed", "outside_time_window"),
+        *("bill_amount_out_of_range", "budget_exhausted", "invalid_request", "offer_expired"),
+    }
+    built = {one.reason for one in (*REDEEM, *REVERSE)}
+    named = {reason for kind in ("redeem", "reverse") for reason in PRECEDENCE[kind]}
+    assert named - built == named & not_built
+    assert offer()["offer_id"] == "o"

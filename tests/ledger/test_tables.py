@@ -1,0 +1,121 @@
+"""Growing tables: however many entries, each is found, and no bucket grows long."""
+
+from itertools import pairwise
+from math import ceil
+
+import pytest
+
+from state.ledger import Ledger
+from streams.settings import Settings
+from tests.ledger.desk import NOW, Desk
+from tests.world import create, issue, redeem
+
+LOAD = 32  # entries a bucket, on average: one bucket more for every so many
+LONGEST = 512  # the entries up to which Redis keeps a hash compact, as deploy/redis.conf says
+GENERATION = NOW // (7 * 86_400_000)
+
+
+@pytest.fixture
+def desk(settings: Settings, ledger: Ledger) -> Desk:
+    made = Desk(settings, ledger)
+    made.ask(create(issue={"max_per_customer": 1}))
+    return made
+
+
+def entries(ledger: Ledger, table: str) -> list[int]:
+    """How many each bucket of a table has, from bucket 0 on."""
+    found = {}
+    for key in ledger.client.scan_iter(match=f"{ledger.base}{table}:*", count=5000):
+        found[int(key.rpartition(b":")[2])] = ledger.client.hlen(key)
+    return [found.get(bucket, 0) for bucket in range(max(found, default=-1) + 1)]
+
+
+CUSTOMERS = {
+    "counted": lambda n: f"c-{n}",
+    "padded": lambda n: f"{n:012d}",
+    "phone numbers": lambda n: f"+9198{n * 7919 % 10**8:08d}",
+    "hexadecimal": lambda n: f"{n * 2654435761 % 2**32:08x}",
+}
+
+
+@pytest.mark.parametrize("name", CUSTOMERS)
+def test_thousands_of_customers_stay_findable(desk: Desk, ledger: Ledger, name: str) -> None:
+    # given customers issued to in batches of very different sizes
+    customers = [CUSTOMERS[name](n) for n in range(4000)]
+    cuts = [0, 1, 2, 32, 33, 34, 64, 65, 100, 1500, 3999, 4000]
+    for first, last in pairwise(cuts):
+        said = desk.ask(*(issue(customer) for customer in customers[first:last]))
+        assert {one["outcome"] for one in said} == {"accepted"}
+
+        # then the tables have as many buckets as designed, all about as long
+        for table in ("customers", f"requests:{GENERATION}"):
+            found = entries(ledger, table)
+            size = int(ledger.client.hget(ledger.base + "sizes", table))
+            assert sum(found) == size
+            assert len(found) == max(1, ceil(size / LOAD))
+            assert max(found) < 4 * LOAD < LONGEST
+
+    # when each asks again, then each is known
+    again = desk.reasons(*(issue(customer) for customer in customers))
+    assert set(again) == {"customer_limit_reached"}
+    assert len(again) == 4000
+
+
+def test_one_batch_may_grow_a_table_from_nothing_to_many_buckets(
+    desk: Desk, ledger: Ledger
+) -> None:
+    desk.ask(*(issue(f"c-{n}") for n in range(3000)))
+    assert len(entries(ledger, "customers")) == ceil(3000 / LOAD)
+    assert set(desk.reasons(*(issue(f"c-{n}") for n in range(3000)))) == {"customer_limit_reached"}
+
+
+def test_remembered_requests_go_by_themselves(desk: Desk, ledger: Ledger) -> None:
+    """Every bucket of a generation, also those that came later, and none of another table."""
+    for n in range(0, 400, 50):
+        desk.ask(*(issue(f"c-{k}") for k in range(n, n + 50)))
+    buckets = list(ledger.client.scan_iter(match=f"{ledger.base}requests:*"))
+    assert len(buckets) == ceil(401 / LOAD)
+    longest = (2 * 7 + 1) * 86_400
+    assert all(longest - 60 < ledger.client.ttl(bucket) <= longest for bucket in buckets)
+    others = [key for key in ledger.client.scan_iter(match=f"{ledger.base}*") if key not in buckets]
+    assert {ledger.client.ttl(key) for key in others} == {-1}
+
+
+def test_generations_of_requests_are_tables_of_their_own(desk: Desk, ledger: Ledger) -> None:
+    desk.ask(issue("c-1"))
+    desk.now += 7 * 86_400_000
+    desk.ask(issue("c-2"))
+    assert entries(ledger, f"requests:{GENERATION}") == [2]  # the offer, too
+    assert entries(ledger, f"requests:{GENERATION + 1}") == [1]
+
+
+def test_coupons_lie_64_to_a_hash(desk: Desk, ledger: Ledger) -> None:
+    said = desk.ask(*(issue(f"c-{n}") for n in range(130)))
+    number = int(ledger.offer("o")[b"number"])
+    assert entries(ledger, f"coupons:{number}") == [64, 64, 2]
+    used = [said[n] for n in (0, 63, 64, 127, 128)]
+    redeems = [redeem(one["code"], one["customer_id"]) for one in used]
+    assert set(desk.reasons(*redeems)) == {"accepted"}
+    assert entries(ledger, f"coupons:{number}") == [64, 64, 2]
+
+
+def test_every_key_begins_with_the_organisations_prefix(
+    desk: Desk, ledger: Ledger, settings: Settings
+) -> None:
+    """So that two organisations can share a server, and a wipe leaves nothing behind."""
+    ours = f"*{settings.topic_prefix}*"
+    before = set(ledger.client.scan_iter(match=ours, count=5000))
+    other = Settings(**{**settings.model_dump(), "topic_prefix": "other." + settings.topic_prefix})
+    neighbour = Ledger(other.redis_url, other.topic_prefix)
+    theirs = Desk(other, neighbour)
+    theirs.ask(create(), issue("c-1"))
+    made = set(ledger.client.scan_iter(match=ours, count=5000)) - before
+
+    assert made
+    assert all(key.startswith(neighbour.base.encode()) for key in made)
+    assert {key[key.index(b"{") + 1 : key.index(b"}")] for key in made} == {
+        other.topic_prefix.encode() + b"ledger"
+    }
+    neighbour.wipe(everything=True)
+    assert set(ledger.client.scan_iter(match=ours, count=5000)) == before
+    assert desk.reasons(issue("c-1")) == ["accepted"]
