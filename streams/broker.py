@@ -166,7 +166,7 @@ def _common(settings: Settings) -> dict[str, Any]:
     return {
         "bootstrap.servers": settings.kafka_bootstrap_servers,
         "client.id": f"redeemonce-{settings.place}",
-        "log_level": 3,
+        "log_level": 2,  # a broker that is away is said by us, once in a while
         "topic.metadata.refresh.interval.ms": 30_000,
         "reconnect.backoff.max.ms": 1000,
     }

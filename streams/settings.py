@@ -34,6 +34,13 @@ class Settings(BaseSettings):
     #: Of each topic that doesn't exist yet.
     partitions: int = Field(default=4, ge=1, le=1024)
 
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_address(cls, url: str) -> str:
+        if not url.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError(f"{url!r} is not an address such as 'redis://localhost:6379/0'")
+        return url
+
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, name: str) -> str:

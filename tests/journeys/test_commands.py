@@ -161,7 +161,7 @@ def test_list_and_show_for_people(world: World) -> None:
 
     # expect
     [row] = [line for line in listed.stdout.splitlines() if "for-people" in line]
-    assert row.split()[-5:] == ["dvs", "h", "1", "0", "0.00%"]
+    assert [cell.strip() for cell in row.split("│")][4:-1] == ["dvs h", "1", "0", "0.00%"]
     assert json.loads(shown.stdout)["offer"]["claim"]["holder"] == "h"
     assert (unknown.returncode, unknown.stdout) == (1, "")
     assert unknown.stderr == "Error: there is no offer no-such-offer\n"

@@ -1,6 +1,7 @@
 """A server goes away and comes back, poorer perhaps. One worker process lives through it all: it
 decides nothing meanwhile, and afterwards no outcome is missing and no limit is off."""
 
+import signal
 import socket
 from collections import Counter
 from collections.abc import Iterator
@@ -25,10 +26,10 @@ from deploy.local import (
 from schemas.topics import ISSUE, REDEEM
 from streams.client import Place
 from tests.faults.verifier import Verifier
-from tests.world import Found, Listener, World, create, free_port, issue, organisation, wait_for
+from tests.world import Listener, World, create, free_port, issue, organisation, wait_for
 
-#: Said by the worker while a server is away.
-NO_REDIS, NO_KAFKA = "Redis doesn't answer", "doesn't answer (Failed to get metadata"
+#: More than the worker decides in one batch, by far.
+MANY = 6_000
 
 
 class Stand:
@@ -64,11 +65,21 @@ class Stand:
             )
         ]
 
+    def begin_with(self, count: int, offer_id: str) -> list[Place]:
+        """The same, and the worker has committed a batch of them and is busy with the next."""
+        self.process.send_signal(signal.SIGSTOP)
+        places = self.issues(count, offer_id)
+        self.process.send_signal(signal.SIGCONT)
+        begun = set(places)
+        wait_for("a batch", lambda: begun & {one.source for one in self.listener.hear()})
+        return places
+
     def results(self, *places: Place) -> Counter[str]:
         answers = [answer.content for answer in self.listener.answers(*places, wait_s=60)]
         return Counter(said["reason"] or said["outcome"] for said in answers)
 
     def said(self, text: str) -> int:
+        """How often the worker has said that."""
         return self.world.log().count(text)
 
     def expect_no_harm(self) -> None:
@@ -98,7 +109,7 @@ def test_without_redis_a_worker_waits_and_then_goes_on(stand: Stand) -> None:
     # when
     kill(stand.server("redis"))
     places = stand.issues(20, "waits")
-    wait_for("the worker says so, and asks again", lambda: stand.said(NO_REDIS) >= 3)
+    wait_for("it says so and asks again", lambda: stand.said("Redis doesn't answer") >= 3)
 
     # expect
     assert not set(places) & {answer.source for answer in stand.listener.hear(0.5)}
@@ -154,41 +165,42 @@ def test_a_redis_that_lost_its_last_writes_is_filled_from_the_outcomes(stand: St
 
 def test_without_kafka_a_worker_waits_and_then_goes_on(stand: Stand) -> None:
     # given
-    stand.world.ask(create("busy", issue={"max_total": 1_500}))
-    before = stand.said(NO_KAFKA)
+    stand.world.ask(create("busy", issue={"max_total": MANY - 500}))
+    away = f"Kafka at {stand.stack.kafka_bootstrap_servers} doesn't answer"
 
     # when
-    places = stand.issues(2_000, "busy")  # the worker has only begun with them
+    places = stand.begin_with(MANY, "busy")
     kill(stand.server("kafka"))
-    wait_for("the worker says so", lambda: stand.said(NO_KAFKA) > before)
-    stand.start_kafka()
+    try:
+        wait_for("the worker says so", lambda: stand.said(away))
+    finally:
+        stand.start_kafka()
 
     # expect
-    assert stand.results(*places) == {"accepted": 1_500, "offer_limit_reached": 500}
+    assert stand.results(*places) == {"accepted": MANY - 500, "offer_limit_reached": 500}
     stand.expect_no_harm()
 
 
 def test_a_stop_under_load_is_quick_and_the_next_worker_goes_on(stand: Stand) -> None:
     # given
-    stand.world.ask(create("stops", issue={"max_total": 3_000}))
-    places = stand.issues(4_000, "stops")
-    wait_for("it has begun", lambda: set(places) & {one.source for one in stand.listener.hear()})
+    stand.world.ask(create("stops", issue={"max_total": MANY - 500}))
+    places = stand.begin_with(MANY, "stops")
 
     # when
     seconds = stand.world.stop()
-    done: list[Found] = stand.listener.hear(0.5)
+    done = {answer.source for answer in stand.listener.hear(0.5)}
 
     # expect
     assert seconds < 10
     assert stand.process.returncode == 0
-    assert not set(places) <= {answer.source for answer in done}
+    assert not set(places) <= done
 
     # when
     stand.world.start()
     stand.process = stand.world.workers["w0"]
 
     # expect
-    assert stand.results(*places) == {"accepted": 3_000, "offer_limit_reached": 1_000}
+    assert stand.results(*places) == {"accepted": MANY - 500, "offer_limit_reached": 500}
     stand.expect_no_harm()
 
 

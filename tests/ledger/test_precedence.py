@@ -5,8 +5,6 @@ them is brought about together.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from itertools import combinations
 from typing import Any
 
 import pytest
@@ -15,8 +13,9 @@ from schemas.reasons import PRECEDENCE, Reason
 from state.ledger import Ledger
 from streams.client import new_request
 from streams.settings import Settings
-from tests.ledger.desk import Desk, Request, claim, edit, reason, reverse, revoke
-from tests.world import create, issue, offer, redeem
+from tests.ledger.circumstances import Circumstance, edited, fields_of, pairs
+from tests.ledger.desk import Desk, Request, reason, reverse, revoke
+from tests.world import create, issue, redeem
 
 LOOSE = {"uses_per_coupon": "unlimited"}
 EVENING_BEFORE = "2026-11-21T23:59:59+05:30"
@@ -27,41 +26,6 @@ SALE = {"sku": "S", "amount": "10.00", "on_sale": True}
 @pytest.fixture
 def desk(settings: Settings, ledger: Ledger) -> Desk:
     return Desk(settings, ledger)
-
-
-@dataclass(frozen=True)
-class Circumstance:
-    """What makes a reason hold: at the offer's creation, before the request, and in it."""
-
-    reason: Reason
-    start: dict[str, Any] = field(default_factory=dict)  # the offer's `redeem` at its creation
-    before: Callable[[Desk, str, str], Any] = lambda *_: None  # desk, code, who asks
-    edited: dict[str, Any] = field(default_factory=dict)  # `issue` or `redeem`, from then on
-    sections: dict[str, Any] = field(default_factory=dict)  # other sections, from then on
-    asked: dict[str, Any] = field(default_factory=dict)  # fields of the request
-
-
-def pairs(circumstances: list[Circumstance], kind: str) -> list[Any]:
-    """Each circumstance alone, and each two of them."""
-    order = PRECEDENCE[kind]
-    cases = [pytest.param([one], one.reason, id=one.reason) for one in circumstances]
-    for two in combinations(circumstances, 2):
-        first, second = sorted((one.reason for one in two), key=order.index)
-        cases.append(pytest.param(list(two), first, id=f"{first}-before-{second}"))
-    return cases
-
-
-def edited(circumstances: list[Circumstance], section: str, base: dict[str, Any]) -> Request:
-    """The edit that brings the circumstances' rules into force."""
-    rules, sections = dict(base), {}
-    for one in circumstances:
-        rules |= one.edited
-        sections |= one.sections
-    return edit(**{section: rules, **sections})
-
-
-def fields_of(circumstances: list[Circumstance]) -> dict[str, Any]:
-    return {name: content for one in circumstances for name, content in one.asked.items()}
 
 
 # Redeem and validate -----------------------------------------------------------------------------
@@ -273,106 +237,6 @@ def test_revoke_with_the_id_of_another_revoke(desk: Desk) -> None:
     assert desk.reasons(first, other) == ["accepted", "request_id_conflict"]
 
 
-# Offers ------------------------------------------------------------------------------------------
-
-
-def changes(kind: str, **sections: Any) -> Request:
-    request = edit(**sections) if kind == "edit" else create(**sections)
-    return request | {"request_id": "again"}
-
-
-def codes(**more: Any) -> dict[str, Any]:
-    return {"codes": {"type": "unique", "charset": "alphanumeric", "length": 10, **more}}
-
-
-OFFER_CODE_TAKEN = Circumstance(Reason.OFFER_CODE_TAKEN, sections={"offer_code": "OTHERS"})
-CAMPAIGN_HAS_OFFER = Circumstance(
-    Reason.CAMPAIGN_HAS_OFFER, sections={"claim": {"service": "outbound", "holder": "taken"}}
-)
-CONFLICT = Circumstance(
-    Reason.REQUEST_ID_CONFLICT,
-    before=lambda desk, *_: desk.ask(changes("edit", expiry={"type": "with_campaign"})),
-)
-CREATE = [
-    CONFLICT,
-    Circumstance(Reason.OFFER_EXISTS),
-    OFFER_CODE_TAKEN,
-    Circumstance(Reason.CODE_TAKEN, sections={"coupons": codes(prefix="LEADER")}),
-    CAMPAIGN_HAS_OFFER,
-]
-EDIT = [
-    CONFLICT,
-    OFFER_CODE_TAKEN,
-    Circumstance(Reason.FIELD_NOT_EDITABLE, sections={"expiry": {"type": "with_campaign"}}),
-    Circumstance(Reason.ALREADY_CLAIMED),
-    CAMPAIGN_HAS_OFFER,
-]
-#: Only an offer that is there can have answered before.
-ANSWERED = {Reason.REQUEST_ID_CONFLICT, Reason.OFFER_EXISTS}
-
-
-@pytest.fixture
-def others(desk: Desk) -> Desk:
-    """What the other offers of the organisation have taken."""
-    lead = {"coupons": codes(prefix="LEAD"), "offer_code": "OTHERS"}
-    claimed = {"service": "outbound", "holder": "taken"}
-    assert desk.reasons(create("other", **lead, claim=claimed)) == ["accepted"]
-    return desk
-
-
-@pytest.mark.parametrize(("circumstances", "expected"), pairs(CREATE, "create"))
-def test_create(others: Desk, circumstances: list[Circumstance], expected: str) -> None:
-    if ANSWERED & {one.reason for one in circumstances}:
-        others.ask(create(claim=None))
-    for one in circumstances:
-        one.before(others, "", "")
-    sections = {name: rule for one in circumstances for name, rule in one.sections.items()}
-    assert others.reasons(changes("create", **sections)) == [expected]
-
-
-@pytest.mark.parametrize(("circumstances", "expected"), pairs(EDIT, "edit"))
-def test_edit(others: Desk, circumstances: list[Circumstance], expected: str) -> None:
-    wanted = {"claim": {"service": "dvs", "holder": "late"}}
-    claimed = Reason.ALREADY_CLAIMED in {one.reason for one in circumstances}
-    others.ask(create(claim={"service": "dvs", "holder": "early"} if claimed else None))
-    for one in circumstances:
-        one.before(others, "", "")
-    sections = {name: rule for one in circumstances for name, rule in one.sections.items()}
-    assert others.reasons(changes("edit", **wanted | sections)) == [expected]
-
-
-@pytest.mark.parametrize("broken", [{"discount": {"type": "free"}}, {"budget": {"discount": "1"}}])
-def test_an_offer_that_is_none(others: Desk, broken: dict[str, Any]) -> None:
-    new, known = create("new", **broken), create("other", **broken)
-    assert others.reasons(new, known) == ["invalid_offer", "offer_exists"]
-    assert others.reasons(edit("nobody", **broken), edit("other", **broken)) == [
-        "offer_not_found",
-        "invalid_offer",
-    ]
-
-
-def test_a_claim_that_comes_second_for_an_offer_of_a_campaign_that_has_one(others: Desk) -> None:
-    assert others.reasons(create(claim={"service": "dvs", "holder": "early"})) == ["accepted"]
-    assert others.reasons(
-        claim("outbound", "taken"),
-        claim("outbound", "taken", "nobody"),
-        claim("dvs", "early", request_id="mine"),
-        claim("outbound", "taken", request_id="mine"),
-    ) == ["already_claimed", "offer_not_found", "accepted", "request_id_conflict"]
-
-
-def test_uploads_where_codes_are_generated(desk: Desk) -> None:
-    def upload(offer_id: str, **more: Any) -> Request:
-        return new_request("upload_codes", offer_id=offer_id, actor="t", **more)
-
-    desk.ask(create() | {"request_id": "taken"})
-    assert desk.reasons(upload("o"), upload("o", request_id="taken"), upload("nobody")) == [
-        "upload_not_allowed",
-        "request_id_conflict",
-        "offer_not_found",
-    ]
-
-
 def test_the_table_has_every_reason_that_can_be_given() -> None:
     """Whoever builds a rule puts its circumstance here."""
     not_built = {
@@ -383,4 +247,3 @@ def test_the_table_has_every_reason_that_can_be_given() -> None:
     built = {one.reason for one in (*REDEEM, *REVERSE)}
     named = {reason for kind in ("redeem", "reverse") for reason in PRECEDENCE[kind]}
     assert named - built == named & not_built
-    assert offer()["offer_id"] == "o"
