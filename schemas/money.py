@@ -1,6 +1,6 @@
 """Money: decimal strings outside, whole minor units (cents, paise) inside."""
 
-from functools import cache
+from functools import cache, lru_cache
 
 from babel.numbers import get_currency_precision, list_currencies
 
@@ -17,6 +17,7 @@ def decimals_of(currency: str) -> int:
     return int(get_currency_precision(currency))
 
 
+@lru_cache(maxsize=65_536)
 def to_minor(amount: str, decimals: int) -> int:
     """``"149.90"`` with 2 decimals is 14990. ValueError for more decimals than the currency has."""
     whole, _, part = amount.partition(".")
@@ -27,6 +28,7 @@ def to_minor(amount: str, decimals: int) -> int:
     return int(whole + part.ljust(decimals, "0"))
 
 
+@lru_cache(maxsize=65_536)
 def from_minor(minor: int, decimals: int) -> str:
     """14990 with 2 decimals is ``"149.90"``."""
     if not decimals:

@@ -1,6 +1,7 @@
 """Moments and calendar days: a decision's time is whole seconds since 1970, its day a number."""
 
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,7 @@ _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _FIRST_YEAR, _LAST_YEAR = 1990, 2199
 
 
+@lru_cache(maxsize=8192)
 def to_second(moment: str) -> int:
     """Whole seconds since 1970 of an RFC 3339 moment with offset. ValueError says what is wrong."""
     at = datetime.fromisoformat(moment)

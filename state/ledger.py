@@ -85,8 +85,14 @@ _RESTORE = Script("prelude", "restore")
 _OPEN = Script("prelude", "open")
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+@dataclass(slots=True)
+class Chain:
+    """Pieces of a batch that are decided one after the other."""
+
+    broken: bool = False
+
+
+class Decided(NamedTuple):
     """A decision as the ledger gave it: see `state.layout.Decision` and what follows there."""
 
     replayed: bool
@@ -115,10 +121,23 @@ class Ledger:
     # Deciding ------------------------------------------------------------------------------------
 
     def decide(
-        self, transition: Transition, batches: Sequence[tuple[Head, Sequence[NamedTuple]]]
-    ) -> "asyncio.Future[list[list[Decided]]]":
-        """Start to decide a batch for each partition, all in one round trip; see `decide_now`."""
-        return self.in_thread(self.decide_now, transition, batches)
+        self, chain: Chain, transition: Transition, head: Head, operations: Sequence[NamedTuple]
+    ) -> "asyncio.Future[list[Decided]]":
+        """Start to decide a piece of a batch; see `decide_now`. It stands on the one before it.
+
+        Where an earlier piece of the chain failed it isn't asked, which is `LedgerAway`: a piece
+        above what the ledger has applied would be taken for lost writes.
+        """
+
+        def decide() -> list[Decided]:
+            if chain.broken:
+                raise LedgerAway("an earlier piece of the batch was not decided")
+            chain.broken = True
+            (found,) = self.decide_now(transition, [(head, operations)])
+            chain.broken = False
+            return found
+
+        return self.in_thread(decide)
 
     def decide_now(
         self, transition: Transition, batches: Sequence[tuple[Head, Sequence[NamedTuple]]]

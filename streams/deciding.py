@@ -3,13 +3,15 @@
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from schemas.requests import Reader, Unreadable
 from schemas.topics import Lane
 from state.catalogue import Catalogue
-from state.ledger import Decided, Ledger, LedgerAway, Stale, Transition
+from state.layout import Head
+from state.ledger import Chain, Decided, Ledger, LedgerAway, Stale, Transition
 from streams.batches import Batch, Emission, Part
 from streams.metrics import LaneMetrics
 from streams.outcomes import Outgoing
@@ -17,6 +19,26 @@ from streams.settings import Settings
 
 logger = logging.getLogger("redeemonce")
 _PAUSE_S = 0.2
+#: Records of one script call at the most: while Redis answers it, every other till waits.
+PIECE_RECORDS = 250
+
+
+class Piece(NamedTuple):
+    """So much of a partition's share as one call decides. ``committed``: of the whole share."""
+
+    part: Part
+    committed: int
+
+
+def _pieces(parts: list[Part]) -> Iterator[Piece]:
+    for part in parts:
+        position = part.from_
+        for first in range(0, len(part.records), PIECE_RECORDS):
+            records = part.records[first : first + PIECE_RECORDS]
+            last = first + PIECE_RECORDS >= len(part.records)
+            to = part.to if last else records[-1].offset + 1
+            yield Piece(part._replace(from_=position, to=to, records=records), part.from_)
+            position = to
 
 
 class Work(Protocol):
@@ -55,45 +77,48 @@ class Decider:
     async def emissions(self, batch: Batch) -> list[Emission]:
         """What to produce for a batch. The decisions are in the ledger when this returns.
 
-        Each partition's call is on its way while the next one's requests are read and judged.
+        Redis decides one piece while the next is read and judged and the last one is worded. Where
+        an offer changed meanwhile, or Redis was away, it goes on from the first undecided piece.
         """
         began = time.perf_counter()
         now = time.time_ns() // 1_000_000
-        asked = []
-        for part in batch.parts:
-            requests = [self.work.reader.read(record.value) for record in part.records]
-            asked.append((part, requests, self._ask(part, requests, now)))
+        pieces = deque(_pieces(batch.parts))
         emissions: list[Emission] = []
-        for part, requests, answer in asked:
-            decisions = await self._answered(part, requests, now, answer)
-            emissions += self._emit(part, requests, decisions, now)
-        self.metrics.batch_seconds.observe(time.perf_counter() - began)
-        return emissions
-
-    def _ask(
-        self, part: Part, requests: list[Any], now: int
-    ) -> "asyncio.Future[list[list[Decided]]]":
-        call = (self._head(part, now), self._operations(part, requests))
-        return self.ledger.decide(self.work.transition, [call])
-
-    async def _answered(
-        self,
-        part: Part,
-        requests: list[Any],
-        now: int,
-        answer: "asyncio.Future[list[list[Decided]]]",
-    ) -> list[Decided]:
-        """Asks until the ledger has answered; judges again where an offer changed meanwhile."""
-        while True:
+        while pieces:
             try:
-                return (await answer)[0]
+                await self._decide(pieces, emissions, now)
             except Stale:
                 await self.ledger.refresh(self.catalogue)
             except LedgerAway as away:
-                count, lane = len(part.records), self.work.lane.name
-                logger.warning("%s; %d %s requests wait", away, count, lane)
+                logger.warning("%s; %d %s requests wait", away, len(batch), self.work.lane.name)
                 await asyncio.sleep(_PAUSE_S)
-            answer = self._ask(part, requests, now)
+        self.metrics.batch_seconds.observe(time.perf_counter() - began)
+        return emissions
+
+    async def _decide(self, pieces: deque[Piece], emissions: list[Emission], now: int) -> None:
+        """Takes every piece that is decided from the left, and adds what to say of it."""
+        chain = Chain()
+        asked: deque[tuple[Piece, list[Any], asyncio.Future[list[Decided]]]] = deque()
+
+        async def word_first() -> None:
+            piece, requests, answer = asked[0]
+            emissions.extend(self._emit(piece.part, requests, await answer, now))
+            asked.popleft()
+            pieces.popleft()
+
+        try:
+            for piece in tuple(pieces):
+                requests = [self.work.reader.read(record.value) for record in piece.part.records]
+                operations = self._operations(piece.part, requests)
+                head = self._head(piece, now)
+                answer = self.ledger.decide(chain, self.work.transition, head, operations)
+                asked.append((piece, requests, answer))
+                if len(asked) > 1:
+                    await word_first()
+            while asked:
+                await word_first()
+        finally:
+            await asyncio.gather(*(answer for _, _, answer in asked), return_exceptions=True)
 
     def _operations(self, part: Part, requests: list[Any]) -> Sequence[NamedTuple]:
         return self.work.judge(
@@ -104,14 +129,14 @@ class Decider:
             ]
         )
 
-    def _head(self, part: Part, now: int) -> Any:
-        return (
+    def _head(self, piece: Piece, now: int) -> Head:
+        return Head(
             self.work.lane.name,
-            part.partition,
-            part.claim,
-            part.from_,  # nothing is ahead of Kafka's committed offset: one batch at a time
-            part.from_,
-            part.to,
+            piece.part.partition,
+            piece.part.claim,
+            piece.committed,
+            piece.part.from_,
+            piece.part.to,
             now,
             self.ledger.memory_days,
             self.catalogue.stamp if self.work.judges_by_offers else False,

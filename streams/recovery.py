@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 import orjson
-from confluent_kafka import TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from schemas.topics import CURRENT_OFFERS, LANES, OFFERS, PLACES, Lane
 from state.ledger import Fenced, Ledger, LedgerAway
@@ -112,10 +112,23 @@ def committed_offsets(settings: Settings, lane: Lane) -> dict[int, int]:
     # A reader of committed records gets them once no transaction that could move them is open.
     reader = consumer(settings, settings.group(lane))
     try:
-        found = reader.committed([TopicPartition(topic, p) for p in range(count)], 30)
+        found = _committed(reader, [TopicPartition(topic, p) for p in range(count)])
     finally:
         reader.close()
     return {each.partition: max(each.offset, -1) for each in found}
+
+
+def _committed(reader: Consumer, places: list[TopicPartition]) -> list[TopicPartition]:
+    """Asks again while a new broker has no coordinator yet, which the client doesn't."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            return list(reader.committed(places, 30))
+        except KafkaException as failure:
+            passing = (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE)
+            if failure.args[0].code() not in passing or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 def missing_offsets(settings: Settings) -> bool:

@@ -104,7 +104,8 @@ class Redeeming:
             said["redemption_id"] = request["redemption_id"]
         else:
             bill = request["bill"]
-            said["bill"] = {name: bill[name] for name in ("number", "amount", "currency")}
+            number, amount = bill["number"], bill["amount"]
+            said["bill"] = {"number": number, "amount": amount, "currency": bill["currency"]}
             said["discount"] = None
         if not decided.content[0]:
             said["totals"] = {"coupon": rest[1], "customer": rest[2], "offer": rest[3]}

@@ -28,9 +28,8 @@ from streams.settings import Settings
 logger = logging.getLogger("redeemonce")
 T = TypeVar("T")
 
-#: Records of a batch at the most, by lane. Redis answers one call at a time: the call of a bulk
-#: issue must not keep a till waiting.
-BATCH_RECORDS = {"redeem": 1000, "issue": 1000, "revoke": 50, "offers": 100}
+#: Records of a transaction at the most, by lane: the more, the less the broker works for each.
+BATCH_RECORDS = {"redeem": 4000, "issue": 4000, "revoke": 50, "offers": 100}
 #: Seconds a batch waits for more records after its first, and a poll for the first.
 GATHER_S = 0.002
 IDLE_S = 0.2

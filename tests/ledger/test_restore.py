@@ -129,6 +129,8 @@ def live(desk: Desk) -> None:
         desk.ask(undone, undone, reverse(codes[n]["code"], f"r-{n}", codes[n]["customer_id"]))
     desk.ask(revoke("customers", "c-1", "c-2"), revoke("unissued", offer_id="p"))
     desk.ask(revoke("unredeemed", offer_id="q"), revoke("customers", "c-3"), partition=1)
+    for partition in (0, 2):
+        desk.ask(revoke("customers", "c-4", offer_id="q"), partition=partition)
 
 
 @pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])

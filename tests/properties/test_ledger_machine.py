@@ -38,7 +38,7 @@ from tests.world import create, issue, redeem
 PARTITIONS = 2
 MEMORY_MS = 7 * 86_400_000
 #: Just before a generation of remembered requests ends, so that the next one begins on the way.
-BEGIN = (NOW // MEMORY_MS + 1) * MEMORY_MS - 5_000
+BEGIN = (NOW // MEMORY_MS + 1) * MEMORY_MS - 1_000
 numbers = st.integers(0, PARTITIONS - 1)
 
 
@@ -58,11 +58,18 @@ class LedgerMachine(RuleBasedStateMachine):
         at = self.desk.lay(*requests, partition=number)
         self.sent += requests
         del self.sent[:-8]
-        if self.batches_close_at_once:
+        if self.batches == "crash":
+            self.decide(at, at.end)
+            self.desk.take_over()
+            middle = (at.committed + at.end) // 2
+            self.decide(at, middle)
+            self.desk.commit(at, middle)
+        if self.batches != "wait":
             self.decide(at, at.end)
             self.desk.commit(at)
 
-    batches_close_at_once = True
+    #: How a batch goes: at once; again in two, by another worker, after a crash; or not yet.
+    batches = "commit"
 
     # Requests ------------------------------------------------------------------------------------
 
@@ -75,7 +82,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(
         number=numbers,
-        offer_id=st.sampled_from(("a", "a", "b", "c")),
+        offer_id=offer_ids,
         to=st.lists(customers, min_size=1, max_size=4),
         at=early,
         holder=st.sampled_from(["h"] * 7 + ["other"]),
@@ -87,12 +94,22 @@ class LedgerMachine(RuleBasedStateMachine):
         asked = {"service": service, "holder": holder, "occurred_at": at}
         self.lay(number, *(issue(customer, offer_id, **asked) for customer in to))
 
-    @rule(numbers=st.tuples(numbers, numbers), offer_id=offer_ids, who=customers, on=early, at=late)
-    def visit(self, numbers: tuple[int, int], offer_id: str, who: str, on: str, at: str) -> None:
-        """A customer gets a coupon and uses it."""
+    @rule(
+        numbers=st.tuples(numbers, numbers, numbers),
+        offer_id=offer_ids,
+        who=customers,
+        on=early,
+        at=late,
+        returns=st.booleans(),
+    )
+    def visit(self, numbers: Any, offer_id: str, who: str, on: str, at: str, returns: bool) -> None:
+        """A customer gets a coupon and uses it, and may bring back what was bought."""
         self.issue(numbers[0], offer_id, [who], on, "h")
         if self.codes and self.codes[-1][1] == who:
-            self.lay(numbers[1], redeem(self.codes[-1][0], who, occurred_at=at))
+            bought = redeem(self.codes[-1][0], who, occurred_at=at)
+            self.lay(numbers[1], bought)
+            if returns:
+                self.lay(numbers[2], reverse(bought["code"], bought["request_id"], who))
 
     @precondition(lambda self: self.codes)
     @rule(
@@ -165,10 +182,9 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # Working -------------------------------------------------------------------------------------
 
-    @rule()
-    def batches_stay_open(self) -> None:
-        """From here on, requests wait for `work`."""
-        self.batches_close_at_once = False
+    @rule(how=st.sampled_from(["commit", "crash", "wait"]))
+    def batches_go_on(self, how: str) -> None:
+        self.batches = how
 
     @rule(
         pick=picks,
@@ -178,7 +194,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def work(self, pick: int, cut: int, end: str) -> None:
         """A batch of some partition is decided, and then committed, or asked about again: by the
         same worker after an abort, or by another that has read no offer yet."""
-        self.batches_close_at_once = True
+        self.batches = "commit"
         places = list(self.desk.partitions.values())
         at = places[pick % len(places)]
         to = at.end - cut * (at.end - at.committed) // 10
@@ -188,7 +204,7 @@ class LedgerMachine(RuleBasedStateMachine):
         elif end == "replaced":
             self.desk.take_over()
 
-    @rule(milliseconds=st.sampled_from([1, 2_500, 4_000, 3_600_000, -3_000]), other=st.booleans())
+    @rule(milliseconds=st.sampled_from([1, 1_000, 1_500, -1_200]), other=st.booleans())
     def time_passes(self, milliseconds: int, other: bool) -> None:
         """And sometimes another worker takes over, or the clock is set back by a little."""
         self.desk.now += milliseconds
