@@ -37,6 +37,10 @@ IDLE_S = 0.2
 #: frozen loses its partitions first, then its transaction; a batch gives up before Kafka does.
 SESSION_MS, TRANSACTION_MS, BATCH_S, POLL_INTERVAL_MS = 6_000, 10_000, 20.0, 45_000
 CALL_S = 8.0
+#: How long an idle producer trusts what it knows of brokers (librdkafka's metadata.max.age.ms).
+#: One that was away meanwhile leaves a dead entry among the group coordinators, and the next
+#: `send_offsets_to_transaction` waits on that for good, whatever its own time-out says.
+COORDINATOR_MS = 6_000
 _ATTEMPTS = 4
 
 
@@ -60,6 +64,8 @@ class Log:
             transactional_id=name,
             transaction_timeout_ms=TRANSACTION_MS,
             linger_ms=2,
+            topic_metadata_refresh_interval_ms=COORDINATOR_MS // 3,
+            metadata_max_age_ms=COORDINATOR_MS,
         )
         self._persistently(lambda: self._producer.init_transactions(10), 60.0)
         for topic in (self._lane.outcomes, DEAD_LETTERS, CURRENT_OFFERS):
@@ -288,6 +294,8 @@ class Source(Service):
                 if parts:
                     await self._settle(Batch(parts))
             await self._on_kafka_thread(self._log.close)
+        except TimeoutError:
+            start_again(f"{self.lane.name}: Kafka or Redis took longer than a batch may")
         except Exception as error:
             start_again(f"{self.lane.name}: {type(error).__name__}: {error}")
         finally:
@@ -295,12 +303,11 @@ class Source(Service):
 
     async def _settle(self, batch: Batch) -> None:
         deadline = time.monotonic() + BATCH_S
-        await self._channel.put(batch)
-        emissions = await asyncio.wait_for(batch.settled, BATCH_S)
-        began = time.perf_counter()
-        await asyncio.wait_for(
-            self._on_kafka_thread(self._log.commit, batch.parts, emissions, deadline), BATCH_S * 2
-        )
+        async with asyncio.timeout(BATCH_S):
+            await self._channel.put(batch)
+            emissions = await batch.settled
+            began = time.perf_counter()
+            await self._on_kafka_thread(self._log.commit, batch.parts, emissions, deadline)
         self._metrics.commit_seconds.observe(time.perf_counter() - began)
 
     async def _on_kafka_thread(self, call: Callable[..., T], *arguments: Any) -> T:

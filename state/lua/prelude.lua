@@ -25,15 +25,9 @@ local base = KEYS[1]
 
 -- A whole number as text: Lua's own way prints a float first, which costs more than a lookup.
 local format = string.format
-local texts = {}
-local function text(number)
-  local known = texts[number]
-  if not known then
-    known = format('%d', number)
-    texts[number] = known
-  end
-  return known
-end
+local function text(number) return format('%d', number) end
+local texts = {}            -- of 0 to 63, a coupon's field in its hash
+for number = 0, 63 do texts[number] = text(number) end
 
 -- Writes, collected and made last -----------------------------------------------------------------
 local hashes = {}           -- key -> {field, value, field, value, ...}
@@ -184,7 +178,7 @@ local function coupon_of(offer, serial)
     key = base .. 'coupons:' .. offer.number .. ':' .. text(bucket)
     offer.coupon_keys[bucket] = key
   end
-  place = { key = key, field = text(serial % 64), coupon = false }
+  place = { key = key, field = texts[serial % 64], coupon = false }
   offer.coupons[serial] = place
   if serial < offer.issued_before then
     local packed = call('HGET', place.key, place.field)

@@ -181,6 +181,22 @@ def test_without_kafka_a_worker_waits_and_then_goes_on(stand: Stand) -> None:
     stand.expect_no_harm()
 
 
+def test_after_an_outage_that_met_it_idle_a_worker_goes_on_at_once(stand: Stand) -> None:
+    # given
+    stand.world.ask(create("idle", issue={"max_total": 15}))
+    assert stand.results(*stand.issues(5, "idle")) == {"accepted": 5}
+
+    # when
+    kill(stand.server("kafka"))
+    stand.start_kafka()
+    places = stand.issues(20, "idle")
+
+    # expect
+    stand.listener.answers(*places, wait_s=15)
+    assert stand.results(*places) == {"accepted": 10, "offer_limit_reached": 10}
+    stand.expect_no_harm()
+
+
 def test_a_stop_under_load_is_quick_and_the_next_worker_goes_on(stand: Stand) -> None:
     # given
     stand.world.ask(create("stops", issue={"max_total": MANY - 500}))
