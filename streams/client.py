@@ -130,9 +130,9 @@ def ask(
     """
     wanted = list(requests)
     lanes = tuple({lane for r in wanted if (lane := lane_of(str(r.get("type")))) is not None})
+    till = Till(settings)  # first: it takes half a second for its id where it comes second
     answers = Answers(settings, lanes)
     try:
-        till = Till(settings)
         for number, request in enumerate(wanted):
             till.send(request, number)
         till.flush()
