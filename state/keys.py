@@ -26,4 +26,4 @@ def customer_key(number: int, customer_id: str) -> bytes:
 
 def request_key(lane: str, offer: str, request_id: str) -> bytes:
     """A remembered request; ``offer`` is the offer's number, or its id where it may have none."""
-    return spread(b"%s%s:%s" % (_LANE_LETTER[lane], offer.encode(), request_id.encode()))
+    return spread(b"%s%s\0%s" % (_LANE_LETTER[lane], offer.encode(), request_id.encode()))

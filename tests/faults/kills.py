@@ -17,8 +17,11 @@ from tests.faults.verifier import Verdict, Verifier
 from tests.servers import servers
 from tests.world import Addresses, Listener, World, organisation
 
-#: Seconds from a (re)start to the next kill, drawn evenly: some hit a worker that only starts.
-KILL_AFTER_S = (0.3, 7.0)
+#: A kill comes this long after outcomes are heard again, drawn evenly: into the thick of what has
+#: piled up. Or, for this share of them, this long after the last kill: a worker may only start.
+BUSY_S, STARTING, STARTING_S = (0.0, 1.0), 0.3, (0.2, 4.0)
+#: Seconds that each kill takes, about.
+CYCLE_S = 3.0
 SILENCE_S = 60.0
 PLACES = ("w0", "w1")
 
@@ -33,9 +36,8 @@ class Plan:
     seed: int
 
     @property
-    def rate(self) -> float:
-        """Requests a second that last until the last kill and a little longer."""
-        return self.requests / (self.kills * sum(KILL_AFTER_S) / 2 + 3)
+    def seconds(self) -> float:
+        return (self.kills + 1) * CYCLE_S
 
 
 @dataclass
@@ -74,7 +76,8 @@ class Run:
     def __init__(self, plan: Plan, world: World) -> None:
         self._plan, self._world, self._chance = plan, world, Random(plan.seed)
         self._places: list[str] = []
-        self._next_kill = 0.0
+        self._cycle_began = 0.0  # with the last kill
+        self._next_kill: float | None = None  # None: once outcomes are heard again
         self._answered: set[Place] = set()
         self._seen = 0
         self._killed_at: list[float] = []
@@ -95,26 +98,25 @@ class Run:
         return Report(self._plan, verdict, len(self._killed_at), seconds, self._pauses_s)
 
     def _feed(self, load: Load) -> None:
-        """Until all requests are sent, all kills done, and everything is answered."""
+        """Until all kills are done, all requests sent, and all of them answered."""
         settings = self._world.settings
         listener = Listener(settings, ISSUE.outcomes, REDEEM.outcomes, DEAD_LETTERS)
         till, records = producer(settings), load.records()
-        sent, began = 0, time.monotonic()
-        heard = began
-        self._plan_kill()
-        while len(self._answered) < self._plan.requests or len(self._killed_at) < self._plan.kills:
+        sent, heard = 0, time.monotonic()
+        self._begin_cycle()
+        while len(self._answered) < self._plan.requests:
             now = time.monotonic()
-            due = min(self._plan.requests, int((now - began) * self._plan.rate))
-            for _, record in zip(range(due - sent), records, strict=False):
+            for _, record in zip(range(self._due(now) - sent), records, strict=False):
                 till.produce(
                     settings.topic(record.topic), record.value, record.key, record.partition
                 )
-            sent = due
+                sent += 1
             till.poll(0)
             if self._learn(listener, load):
                 self._note_pause(heard, now)
                 heard = now
-            if len(self._killed_at) < self._plan.kills and now > self._next_kill:
+                self._next_kill = self._next_kill or now + self._chance.uniform(*BUSY_S)
+            if self._kills_left() and self._next_kill and now > self._next_kill:
                 self._kill()
             self._watch(now - heard, sent)
         assert till.flush(30) == 0
@@ -151,10 +153,20 @@ class Run:
         self._start(place)
         if len(self._killed_at) == self._plan.kills // 2 and "w1" not in self._places:
             self._start("w1")
-        self._plan_kill()
+        self._begin_cycle()
 
-    def _plan_kill(self) -> None:
-        self._next_kill = time.monotonic() + self._chance.uniform(*KILL_AFTER_S)
+    def _begin_cycle(self) -> None:
+        self._cycle_began = now = time.monotonic()
+        soon = self._chance.random() < STARTING
+        self._next_kill = now + self._chance.uniform(*STARTING_S) if soon else None
+
+    def _due(self, now: float) -> int:
+        """How many requests by now: each kill is met by its share of them, the last comes after."""
+        plan, part = self._plan, min(1.0, (now - self._cycle_began) / CYCLE_S)
+        return int(plan.requests * (len(self._killed_at) + part) / (plan.kills + 1))
+
+    def _kills_left(self) -> int:
+        return self._plan.kills - len(self._killed_at)
 
     def _start(self, place: str) -> None:
         self._world.start(place, PLACES.index(place), ready=False)
@@ -178,7 +190,7 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=randrange(1_000_000))
     chosen = options.parse_args()
     plan = Plan(chosen.requests, chosen.kills, chosen.seed)
-    print(f"seed {plan.seed}, about {plan.requests / plan.rate:.0f} s", flush=True)
+    print(f"seed {plan.seed}, about {plan.seconds:.0f} s", flush=True)
     with servers() as addresses:
         report = run(plan, addresses)
     print(report)

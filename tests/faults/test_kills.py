@@ -8,7 +8,7 @@ from tests.servers import Servers
 
 def test_no_kill_loses_or_doubles_a_decision(running_servers: Servers) -> None:
     # given
-    plan = Plan(requests=6_000, kills=5, seed=randrange(1_000_000))
+    plan = Plan(requests=6_000, kills=8, seed=randrange(1_000_000))
 
     # when
     report = run(plan, running_servers)
