@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -21,6 +21,8 @@ logger = logging.getLogger("redeemonce")
 _PAUSE_S = 0.2
 #: Records of one script call at the most: while Redis answers it, every other till waits.
 PIECE_RECORDS = 250
+#: Pieces that wait for Redis, so that it never waits for the next one.
+PIECES_AHEAD = 2
 
 
 class Piece(NamedTuple):
@@ -113,7 +115,7 @@ class Decider:
                 head = self._head(piece, now)
                 answer = self.ledger.decide(chain, self.work.transition, head, operations)
                 asked.append((piece, requests, answer))
-                if len(asked) > 1:
+                if len(asked) > PIECES_AHEAD:
                     await word_first()
             while asked:
                 await word_first()
@@ -148,14 +150,16 @@ class Decider:
         readable = [request for request in requests if type(request) is dict]
         said = iter(self.work.outcomes(readable, decisions))
         emissions: list[Emission] = []
+        results: Counter[str] = Counter()
         for record, request in zip(part.records, requests, strict=True):
             if isinstance(request, Unreadable):
                 emissions += self._outgoing.unreadable(part, record, request, now)
-                self.metrics.count("dead_letter")
+                results["dead_letter"] += 1
                 continue
             outcome = next(said)
             if self._more is not None:
                 emissions += self._more(outcome)
-            self.metrics.count(outcome["reason"] or outcome["outcome"])
+            results[outcome["reason"] or outcome["outcome"]] += 1
             emissions.append(self._outgoing.outcome(part, record, outcome))
+        self.metrics.count(results)
         return emissions

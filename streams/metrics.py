@@ -1,5 +1,7 @@
 """What a worker counts about itself, for Prometheus."""
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
@@ -16,12 +18,13 @@ class LaneMetrics:
         self.aborted = metrics.aborted.labels(lane)
         self.partitions = metrics.partitions.labels(lane)
 
-    def count(self, result: str) -> None:
-        """One decision more: ``accepted``, a reason, or ``dead_letter``."""
-        counter = self._by_result.get(result)
-        if counter is None:
-            counter = self._by_result[result] = self._decisions.labels(self._lane, result)
-        counter.inc()
+    def count(self, results: Mapping[str, int]) -> None:
+        """So many decisions more, by ``accepted``, a reason, or ``dead_letter``."""
+        for result, count in results.items():
+            counter = self._by_result.get(result)
+            if counter is None:
+                counter = self._by_result[result] = self._decisions.labels(self._lane, result)
+            counter.inc(count)
 
 
 class Metrics:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from random import Random, randrange
 
 from schemas.topics import DEAD_LETTERS, ISSUE, REDEEM
+from state.ledger import Ledger
 from streams.broker import producer
 from streams.client import Place
 from tests.faults.load import Load
@@ -17,9 +18,9 @@ from tests.faults.verifier import Verdict, Verifier
 from tests.servers import servers
 from tests.world import Addresses, Listener, World, organisation
 
-#: A kill comes this long after outcomes are heard again, drawn evenly: into the thick of what has
-#: piled up. Or, for this share of them, this long after the last kill: a worker may only start.
-BUSY_S, STARTING, STARTING_S = (0.0, 1.0), 0.3, (0.2, 4.0)
+#: A kill comes this long after outcomes are heard again, drawn evenly, and then between a decision
+#: and its commit. Or, for this share of them, this long after the last: a worker may only start.
+BUSY_S, COMMIT_S, STARTING, STARTING_S = 1.0, 0.012, 0.3, (0.2, 4.0)
 #: Seconds that each kill takes, about.
 CYCLE_S = 3.0
 SILENCE_S = 60.0
@@ -75,6 +76,9 @@ class Run:
 
     def __init__(self, plan: Plan, world: World) -> None:
         self._plan, self._world, self._chance = plan, world, Random(plan.seed)
+        settings = world.settings
+        self._ledger = Ledger(settings.redis_url, settings.topic_prefix)
+        self._partitions = settings.partitions
         self._places: list[str] = []
         self._cycle_began = 0.0  # with the last kill
         self._next_kill: float | None = None  # None: once outcomes are heard again
@@ -87,7 +91,7 @@ class Run:
         began = time.monotonic()
         self._start("w0")
         self._world.wait_until_ready()
-        load = Load(self._plan.requests, self._chance, self._world.settings.partitions)
+        load = Load(self._plan.requests, self._chance, self._partitions)
         offers = self._world.ask(*load.offers())
         assert [said["outcome"] for said in offers] == ["accepted"] * 3
         self._feed(load)
@@ -115,7 +119,7 @@ class Run:
             if self._learn(listener, load):
                 self._note_pause(heard, now)
                 heard = now
-                self._next_kill = self._next_kill or now + self._chance.uniform(*BUSY_S)
+                self._next_kill = self._next_kill or now + self._chance.uniform(0, BUSY_S)
             if self._kills_left() and self._next_kill and now > self._next_kill:
                 self._kill()
             self._watch(now - heard, sent)
@@ -148,12 +152,24 @@ class Run:
 
     def _kill(self) -> None:
         place = self._chance.choice(self._places)
+        self._wait_for_a_decision()
         self._world.kill(place)
         self._killed_at.append(time.monotonic())
         self._start(place)
         if len(self._killed_at) == self._plan.kills // 2 and "w1" not in self._places:
             self._start("w1")
         self._begin_cycle()
+
+    def _wait_for_a_decision(self) -> None:
+        """Until Redis has one more, if it comes soon, and some milliseconds of its commit."""
+        before, latest = self._decided(), time.monotonic() + BUSY_S
+        while self._decided() == before and time.monotonic() < latest:
+            pass
+        time.sleep(self._chance.uniform(0, COMMIT_S))
+
+    def _decided(self) -> list[int | None]:
+        places = ((lane, p) for lane in ("issue", "redeem") for p in range(self._partitions))
+        return [self._ledger.applied(lane, partition) for lane, partition in places]
 
     def _begin_cycle(self) -> None:
         self._cycle_began = now = time.monotonic()
