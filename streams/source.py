@@ -29,7 +29,7 @@ logger = logging.getLogger("redeemonce")
 T = TypeVar("T")
 
 #: Records of a transaction at the most, by lane: the more, the less the broker works for each.
-BATCH_RECORDS = {"redeem": 4000, "issue": 4000, "revoke": 50, "offers": 100}
+BATCH_RECORDS = {"redeem": 8000, "issue": 8000, "revoke": 50, "offers": 100}
 #: Seconds a batch waits for more records after its first, and a poll for the first.
 GATHER_S = 0.002
 IDLE_S = 0.2
