@@ -50,12 +50,18 @@ def producer(settings: Settings, **more: Any) -> Producer:
     )
 
 
-def consumer(settings: Settings, group: str, **more: Any) -> Consumer:
+def consumer(
+    settings: Settings,
+    group: str,
+    on_error: Callable[[KafkaError], None] = lambda _: None,
+    **more: Any,
+) -> Consumer:
     """Reads what is committed, and commits nothing by itself."""
     return Consumer(
         {
             **_common(settings),
             "group.id": group,
+            "error_cb": on_error,
             "enable.auto.commit": False,
             "isolation.level": "read_committed",
             "auto.offset.reset": "error",

@@ -54,6 +54,7 @@ class Log:
         self._topic = settings.topic(lane.requests)
         self._claims: dict[int, int] = {}  # of the partitions that are ours
         self._positions: dict[int, int] = {}  # what Kafka has committed, of those we read from
+        self._said_away = float("-inf")
         self._max_records = BATCH_RECORDS[lane.name]
 
     def start(self) -> None:
@@ -74,6 +75,7 @@ class Log:
         self._consumer = consumer(
             self._settings,
             self._settings.group(self._lane),
+            self._on_away,
             group_instance_id=name,
             partition_assignment_strategy="cooperative-sticky",
             session_timeout_ms=SESSION_MS,
@@ -244,6 +246,14 @@ class Log:
                 if time.monotonic() > deadline:
                     start_again(f"{self._lane.name}: {error.str()}")
                 time.sleep(0.05)
+
+    def _on_away(self, error: KafkaError) -> None:
+        """Called by the client while it has no connection; says so every few seconds."""
+        gone = error.code() in (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT)
+        if gone and time.monotonic() - self._said_away > 5:
+            self._said_away = time.monotonic()
+            servers = self._settings.kafka_bootstrap_servers
+            logger.warning("Kafka at %s doesn't answer; nothing is decided until it does", servers)
 
     def _on_error(self, error: KafkaError) -> None:
         lost = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)
