@@ -187,7 +187,7 @@ class Comparison:
         return self._settings.request_memory_days * 86_400_000
 
     def _request(self, generation: int, key: bytes, packed: bytes) -> None:
-        lane, (offer, _, request_id) = _LETTERS[key[4:5]], key[5:].partition(b":")
+        lane, (offer, _, request_id) = _LETTERS[key[4:5]], key[5:].partition(b"\0")
         known = self._offers.get(int(offer)) if lane != "offers" else None
         offer_id = offer.decode() if lane == "offers" else known.offer_id if known else ""
         remembered = self._history.remembered
