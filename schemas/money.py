@@ -6,7 +6,7 @@ from babel.numbers import get_currency_precision, list_currencies
 
 #: The most digits before the point: sums of a million bills stay exact in Lua's 53 bits.
 MAX_WHOLE_DIGITS = 10
-MONEY_PATTERN = rf"^\d{{1,{MAX_WHOLE_DIGITS}}}(\.\d{{1,4}})?$"
+MONEY_PATTERN = rf"^[0-9]{{1,{MAX_WHOLE_DIGITS}}}(\.[0-9]{{1,4}})?$"
 
 
 @cache

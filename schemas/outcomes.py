@@ -32,12 +32,21 @@ class Totals(TypedDict):
     offer: int
 
 
+class ResentCoupon(TypedDict):
+    coupon_id: str
+    code: str
+    starts_at: str
+    expires_at: str | None
+    content: str
+
+
 class LedgerChange(TypedDict):
     """What the decision changed in the ledger: from these, restore makes the ledger again.
 
     ``sequence`` counts an offer's remembered decisions from 1; ``fingerprint`` (hex) stands for
     the request's content; ``day`` is the organisation's local day (0 is 1970-01-01); times are
-    whole seconds since 1970.
+    whole seconds since 1970, money whole minor units. ``first`` and ``count`` are a run of serials,
+    ``stock`` how many free codes of an uploaded stock are gone.
     """
 
     sequence: int
@@ -45,8 +54,20 @@ class LedgerChange(TypedDict):
     day: NotRequired[int]
     starts: NotRequired[int]
     expires: NotRequired[int | None]
+    discount_minor: NotRequired[int]
+    bill_minor: NotRequired[int]
+    issued: NotRequired[dict[str, int | None]]
+    issued_codes: NotRequired[int]
     watermark: NotRequired[int | None]
     revoked: NotRequired[list[int]]
+    stock: NotRequired[int | None]
+    first: NotRequired[int]
+    count: NotRequired[int]
+    ranges: NotRequired[list[list[int]]]
+    codes: NotRequired[list[list[str]]]
+    customers: NotRequired[list[str]]
+    stores: NotRequired[list[str]]
+    stores_now: NotRequired[dict[str, Any] | None]
 
 
 class Outcome(TypedDict):
@@ -73,6 +94,16 @@ class Outcome(TypedDict):
     redemption_id: NotRequired[str]
     scope: NotRequired[str]
     revoked: NotRequired[int | None]
+    coupons: NotRequired[list[ResentCoupon]]
+    content: NotRequired[str]
+    first: NotRequired[int]
+    count: NotRequired[int]
+    part: NotRequired[int]
+    parts: NotRequired[int]
+    items: NotRequired[int]
+    complete: NotRequired[bool]
+    total: NotRequired[int]
+    taken: NotRequired[list[str]]
     offer: NotRequired[dict[str, Any]]
     ledger: NotRequired[LedgerChange]
 

@@ -9,6 +9,7 @@ import orjson
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
+from schemas.codes import normalise
 from schemas.money import MONEY_PATTERN, to_minor
 from schemas.times import MOMENT_PATTERN, to_second
 
@@ -125,14 +126,67 @@ class Claim(TypedDict):
     occurred_at: Moment
 
 
-@with_config(_STRICT)
-class Upload(TypedDict):
-    """Uploads and exports: known by their names, refused until their rules are built."""
+Part = Annotated[int, Field(ge=1, le=100_000)]
+#: Items of one part of an upload at the most.
+MAX_ITEMS = 10_000
 
-    type: Literal["export", "upload_codes", "set_audience", "set_stores"]
+
+class UploadedCode(TypedDict):
+    code: Id
+    customer_id: NotRequired[Id | None]
+
+
+@with_config(_STRICT)
+class UploadCodes(TypedDict):
+    """Codes for an offer; they are there with the last part, beside those that were."""
+
+    type: Literal["upload_codes"]
     request_id: RequestId
     offer_id: Id
     actor: Text
+    part: Part
+    parts: Part
+    codes: Annotated[list[UploadedCode], Field(max_length=MAX_ITEMS)]
+    occurred_at: Moment
+
+
+@with_config(_STRICT)
+class SetAudience(TypedDict):
+    """The customers an offer may be issued to, in place of those before."""
+
+    type: Literal["set_audience"]
+    request_id: RequestId
+    offer_id: Id
+    actor: Text
+    part: Part
+    parts: Part
+    customer_ids: Annotated[list[Id], Field(max_length=MAX_ITEMS)]
+    occurred_at: Moment
+
+
+@with_config(_STRICT)
+class SetStores(TypedDict):
+    """The stores where an offer is redeemed, in place of those before."""
+
+    type: Literal["set_stores"]
+    request_id: RequestId
+    offer_id: Id
+    actor: Text
+    part: Part
+    parts: Part
+    store_ids: Annotated[list[Id], Field(max_length=MAX_ITEMS)]
+    occurred_at: Moment
+
+
+@with_config(_STRICT)
+class Export(TypedDict):
+    """The offer's next codes, issued without a recipient."""
+
+    type: Literal["export"]
+    request_id: RequestId
+    offer_id: Id
+    actor: Text
+    count: Annotated[int, Field(ge=1, le=1_000_000_000)]
     occurred_at: Moment
 
 
@@ -146,10 +200,10 @@ REQUESTS: dict[str, Any] = {
     "create": OfferChange,
     "edit": OfferChange,
     "claim": Claim,
-    "export": Upload,
-    "upload_codes": Upload,
-    "set_audience": Upload,
-    "set_stores": Upload,
+    "export": Export,
+    "upload_codes": UploadCodes,
+    "set_audience": SetAudience,
+    "set_stores": SetStores,
 }
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     shape: TypeAdapter(shape) for shape in set(REQUESTS.values())
@@ -208,9 +262,8 @@ class Reader:
             return _unreadable(found, str(error))
         except (ValueError, OverflowError) as error:
             return _unreadable(found, f"occurred_at: {error}")
-        if kind == "revoke" and request["scope"] == "customers" and not request.get("customer_ids"):
-            return _unreadable(found, "customer_ids: the scope 'customers' needs at least one")
-        return request
+        wrong = _contradiction(request)
+        return request if wrong is None else _unreadable(found, wrong)
 
     def _read_amounts(self, request: dict[str, Any]) -> None:
         bill = request["bill"]
@@ -231,6 +284,19 @@ class Reader:
             return to_minor(amount, self._decimals)
         except ValueError as error:
             raise _Wrong(f"{field}: {error}") from None
+
+
+def _contradiction(request: dict[str, Any]) -> str | None:
+    """What is wrong between fields that are right by themselves."""
+    customers_named = request["type"] != "revoke" or request.get("customer_ids")
+    if request.get("scope") == "customers" and not customers_named:
+        return "customer_ids: the scope 'customers' needs at least one"
+    if request.get("part", 1) > request.get("parts", 1):
+        return f"part: {request['part']} is more than the {request['parts']} parts there are"
+    for i, item in enumerate(request.get("codes", ())):
+        if not normalise(item["code"]):
+            return f"codes.{i}.code: nothing but spaces and hyphens"
+    return None
 
 
 class _Wrong(Exception):

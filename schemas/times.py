@@ -1,5 +1,6 @@
 """Moments and calendar days: a decision's time is whole seconds since 1970, its day a number."""
 
+from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import TypeVar
@@ -8,7 +9,10 @@ from zoneinfo import ZoneInfo
 T = TypeVar("T")
 
 #: RFC 3339 with an offset; fractions of a second are read and dropped.
-MOMENT_PATTERN = r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$"
+MOMENT_PATTERN = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
+    r"([Zz]|[+-][0-9]{2}:[0-9]{2})$"
+)
 DAY_SECONDS = 86_400
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
@@ -59,6 +63,18 @@ class Calendar:
         """23:59:59 of a local day."""
         return self.first_second(day + 1) - 1
 
+    def month_end(self, day: int, months: int) -> int:
+        """The last day of the month that is so many after this day's."""
+        at = date.fromordinal(day + _EPOCH_DAY)
+        year, month = divmod(at.year * 12 + at.month - 1 + months + 1, 12)
+        return date(year, month + 1, 1).toordinal() - 1 - _EPOCH_DAY
+
+    def months_before(self, day: int, months: int) -> int:
+        """The same day of the month so many months ago, or that month's last."""
+        at = date.fromordinal(day + _EPOCH_DAY)
+        last = self.month_end(day, -months)
+        return min(last, last - monthrange(*_month(last))[1] + at.day)
+
     def moment(self, second: int) -> str:
         """RFC 3339 with this zone's offset, as outcomes show it."""
         moment = self._moments.get(second)
@@ -77,6 +93,11 @@ def _bounded(cache: dict[int, T]) -> dict[int, T]:
     if len(cache) > 100_000:
         cache.clear()
     return cache
+
+
+def _month(day: int) -> tuple[int, int]:
+    at = date.fromordinal(day + _EPOCH_DAY)
+    return at.year, at.month
 
 
 def utc_moment(milliseconds: int) -> str:

@@ -2,15 +2,21 @@
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgpack
 import orjson
 
-from schemas.offers import CHARSETS, Offer
+from schemas.codes import normalise
+from schemas.money import to_minor
+from schemas.offer_sections import RandomisedCodes, UniqueCodes
+from schemas.offers import CHARSETS, Offer, charset_of, lead_of_sample
+from schemas.org import OrgEntity
 from schemas.times import Calendar, to_second
-from state.codes import Codes, Series, normalise
-from state.eligibility import DiscountRule
+from state.codes import Codes, Series
+from state.eligibility import Eligibility
 
 #: A longer code may stand for more, but none is given: what is beyond can't be told to the ledger.
 _MOST_SERIALS = 2**53
@@ -18,50 +24,90 @@ _MOST_SERIALS = 2**53
 
 @dataclass(frozen=True, slots=True)
 class CompiledOffer:
+    """``codes``: generated, common or uploaded. ``series`` of generated ones, ``lead``: how their
+    codes begin, or the whole of a common one."""
+
     offer_id: str
     number: int
     version: int
-    series: Series
-    discount: DiscountRule
-    start_type: str
-    start_days: int
-    start_second: int
+    codes: str
+    lead: str
+    series: Series | None
+    eligibility: Eligibility
+    start: Any
+    expiry: Any
+    resend_content: str
+    excluding_offers: tuple[str, ...]
+    excluding_months: int
+    name: str
 
     @classmethod
     def of(
-        cls, offer: Offer, number: int, version: int, lead: str, decimals: int
+        cls, offer: Offer, number: int, version: int, lead: str, decimals: int, calendar: Calendar
     ) -> "CompiledOffer":
-        codes, start = offer.coupons.codes, offer.redeem.start
-        assert codes.type == "unique"
+        kind, excluding = kind_of(offer), offer.issue.unless_received
         return cls(
             offer.offer_id,
             number,
             version,
-            Series.of(offer.offer_id, lead, CHARSETS[codes.charset], codes.length),
-            DiscountRule.of(offer.discount, offer.products.on_sale_items, decimals),
-            start.type,
-            start.days if start.type == "days_after_issue" else 0,
-            to_second(start.at) if start.type == "from_date" else 0,
+            kind,
+            lead,
+            series_of(offer, lead) if kind == "generated" else None,
+            Eligibility.of(offer, decimals, calendar),
+            offer.redeem.start,
+            offer.coupons.expiry,
+            offer.issue.resend.content if offer.issue.resend else "",
+            tuple(excluding.offers) if excluding else (),
+            excluding.months if excluding else 0,
+            offer.name,
         )
 
     def starts(self, calendar: Calendar, second: int, day: int) -> int:
         """From which second a coupon issued at this second, on this day, can be redeemed."""
-        if self.start_type == "days_after_issue":
-            return calendar.first_second(day + self.start_days)
-        return self.start_second if self.start_type == "from_date" else second
+        start = self.start
+        if start.type == "days_after_issue":
+            return calendar.first_second(day + start.days)
+        return to_second(start.at) if start.type == "from_date" else second
+
+    def expires(self, calendar: Calendar, day: int) -> int | None:
+        """The last second of a coupon issued on this day by its own rule; None: with the offer."""
+        expiry = self.expiry
+        if expiry.type == "days_after_issue":
+            return calendar.last_second(day + expiry.days)
+        if expiry.type == "month_ends_after_issue":
+            return calendar.last_second(calendar.month_end(day, expiry.months - 1))
+        return None
+
+
+def series_of(offer: Offer, lead: str) -> Series:
+    """What the generated codes of an offer have in common."""
+    codes = offer.coupons.codes
+    assert isinstance(codes, UniqueCodes | RandomisedCodes)
+    length = codes.length if isinstance(codes, UniqueCodes) else len(codes.sample)
+    return Series.of(offer.offer_id, lead, charset_of(codes), length)
+
+
+def kind_of(offer: Offer) -> str:
+    """How the ledger treats an offer's codes: generated, common or uploaded."""
+    codes = offer.coupons.codes.type
+    return "generated" if codes in ("unique", "randomised") else codes
 
 
 class Catalogue:
-    """All offers by id and by what their codes begin with. ``stamp``: of the newest change."""
+    """All offers by id and by what their codes begin with. ``stamp``: of the newest change;
+    ``tills``: where tills stand, kept by whoever reads that topic."""
 
     def __init__(self, codes: Codes, calendar: Calendar, decimals: int) -> None:
         self.codes, self.calendar, self.decimals = codes, calendar, decimals
+        self.tills: dict[str, OrgEntity] = {}
         self.forget()
 
     def forget(self) -> None:
         """Know no offer, as at first."""
         self.stamp = 0
         self._offers: dict[str, CompiledOffer] = {}
+        self._uploaded: dict[int, CompiledOffer] = {}
+        self._common: dict[str, CompiledOffer] = {}
         self._by_lead: dict[int, dict[str, CompiledOffer]] = defaultdict(dict)
         self._lead_lengths: dict[int, list[int]] = {}
 
@@ -74,19 +120,28 @@ class Catalogue:
     def learn(self, stamp: int, changed: list[dict[bytes, bytes]]) -> None:
         """Take in the hashes (as in Redis) of offers changed up to this stamp."""
         for fields in changed:
-            offer = Offer.model_validate(orjson.loads(fields[b"definition"]))
-            compiled = CompiledOffer.of(
-                offer,
-                int(fields[b"number"]),
-                int(fields[b"version"]),
-                fields[b"lead"].decode(),
-                self.decimals,
-            )
-            self._offers[offer.offer_id] = compiled
-            by_lead = self._by_lead[compiled.series.length]
-            by_lead[compiled.series.lead] = compiled
-            self._lead_lengths[compiled.series.length] = sorted({len(lead) for lead in by_lead})
+            self._learn(fields)
         self.stamp = stamp
+
+    def _learn(self, fields: dict[bytes, bytes]) -> None:
+        compiled = CompiledOffer.of(
+            offer_in(fields),
+            int(fields[b"number"]),
+            int(fields[b"version"]),
+            fields[b"lead"].decode(),
+            self.decimals,
+            self.calendar,
+        )
+        self._offers[compiled.offer_id] = compiled
+        series = compiled.series
+        if series is not None:
+            by_lead = self._by_lead[series.length]
+            by_lead[series.lead] = compiled
+            self._lead_lengths[series.length] = sorted({len(lead) for lead in by_lead})
+        elif compiled.codes == "common":
+            self._common[compiled.lead] = compiled
+        else:
+            self._uploaded[compiled.number] = compiled
 
     def offer_of_code(self, code: str) -> CompiledOffer | None:
         """The offer whose codes look like this (normalised) one. At most one does."""
@@ -96,48 +151,122 @@ class Catalogue:
                 found = by_lead.get(code[:length])
                 if found is not None:
                     return found
-        return None
+        return self._common.get(code)
 
-    def coupons_of(self, codes: list[str]) -> list[tuple[CompiledOffer | None, int | None]]:
-        """For each code as a till sends it: its offer and the serial it stands for, if any."""
+    def to_look_up(self, codes: list[str]) -> list[str]:
+        """Which of these codes, normalised, may have been uploaded."""
+        if not self._uploaded:
+            return []
+        return [code for code in map(normalise, codes) if self.offer_of_code(code) is None]
+
+    def coupons_of(
+        self, codes: list[str], uploaded: Mapping[str, int | None]
+    ) -> list[tuple[CompiledOffer | None, int | None]]:
+        """For each code as a till sends it: its offer and the serial it stands for, if any.
+
+        ``uploaded``: the offer's number of those that `to_look_up` named.
+        """
         plain = [normalise(code) for code in codes]
         offers = [self.offer_of_code(code) for code in plain]
-        known = [(offer, i) for i, offer in enumerate(offers) if offer is not None]
+        if uploaded:
+            for i, code in enumerate(plain):
+                if offers[i] is None:
+                    offers[i] = self._uploaded.get(uploaded.get(code) or 0)
+        generated = [
+            (o.series, i) for i, o in enumerate(offers) if o is not None and o.series is not None
+        ]
         serials: list[int | None] = [None] * len(codes)
-        for (_, i), serial in zip(
-            known, self.codes.decode([(o.series, plain[i]) for o, i in known]), strict=True
-        ):
+        found = self.codes.decode([(series, plain[i]) for series, i in generated])
+        for (_, i), serial in zip(generated, found, strict=True):
             if serial is not None and serial < _MOST_SERIALS:
                 serials[i] = serial
         return list(zip(offers, serials, strict=True))
 
+    def code_of(self, offer: CompiledOffer, serial: int) -> str:
+        """The code of one coupon, unless it was uploaded."""
+        if offer.series is None:
+            return offer.lead
+        return self.codes.encode([(offer.series, serial)])[0]
 
-def limits_of(offer: Offer) -> dict[str, Any]:
-    """What the ledger's scripts need of an offer's rules; False: no limit."""
-    issue, redeem, expiry = offer.issue, offer.redeem, offer.expiry
+
+def offer_in(fields: dict[bytes, bytes]) -> Offer:
+    """The offer in a hash as in Redis, its uploaded stores put in."""
+    definition = orjson.loads(fields[b"definition"])
+    if b"stores" in fields:
+        put_stores(definition, msgpack.unpackb(fields[b"stores"]))
+    return Offer.model_validate(definition)
+
+
+def put_stores(definition: dict[str, Any], stores: list[str]) -> None:
+    """Uploaded stores stand in place of those of the definition."""
+    places = definition["redeem"].get("org_entities") or {}
+    definition["redeem"]["org_entities"] = {**places, "stores": stores}
+
+
+def limits_of(offer: Offer, decimals: int) -> dict[str, Any]:
+    """What the ledger's scripts need of an offer's rules; False: no limit. Money in minor units."""
+    issue, redeem, expiry, budget = offer.issue, offer.redeem, offer.expiry, offer.budget
     unlimited = redeem.uses_per_coupon == "unlimited"
+
+    def minor(amount: str | None) -> int | bool:
+        return False if amount is None else to_minor(amount, decimals)
+
     return {
         "ends_at": to_second(expiry.at) if expiry.type == "fixed_date" else False,
         "with_campaign": expiry.type == "with_campaign",
         "coupon_with_offer": offer.coupons.expiry.type == "with_offer",
+        "codes": kind_of(offer),
+        "third_party": offer.coupons.delivery == "third_party",
         "issue_per_customer": issue.max_per_customer or False,
         "issue_gap_days": issue.min_gap_days,
         "issue_total": issue.max_total or False,
+        "resend": issue.resend is not None,
         "anyone_may_redeem": redeem.anyone_may_redeem,
         "uses_per_coupon": False if unlimited else redeem.uses_per_coupon,
         "redeem_per_customer": redeem.max_per_customer or False,
         "redeem_gap_days": redeem.min_gap_days,
         "redeem_total": redeem.max_total or False,
+        "budget_discount": minor(budget.discount),
+        "revenue_goal": minor(budget.revenue_goal),
     }
 
 
-def lead_candidates(offer: Offer) -> list[str]:
-    """Leads for an offer that names none, shortest first; the first free one becomes its own."""
+def fixed_codes(offer: Offer) -> str:
+    """What of an offer's codes no edit can change, but for a generated prefix."""
     codes = offer.coupons.codes
-    assert codes.type == "unique"
+    if codes.type == "unique":
+        lookalikes = " no_lookalikes" if codes.no_lookalikes else ""
+        return f"unique {codes.charset} {codes.length}{lookalikes}"
+    if codes.type == "common":
+        return f"common {normalise(codes.code)}"
+    if codes.type == "randomised":
+        return f"randomised {normalise(codes.sample)}"
+    return "uploaded"
+
+
+def code_length(offer: Offer) -> int:
+    """Characters (of a common one: bytes) of the offer's codes, 0 where they are uploaded."""
+    codes = offer.coupons.codes
+    if codes.type == "uploaded":
+        return 0
+    if codes.type == "unique":
+        return codes.length
+    return len(normalise(codes.code if codes.type == "common" else codes.sample).encode())
+
+
+def lead_candidates(offer: Offer) -> list[str] | None:
+    """How the offer's codes may begin, best first; the first free one becomes its own. None where
+    its codes have nothing in common."""
+    codes = offer.coupons.codes
+    if codes.type == "uploaded":
+        return None
+    if codes.type == "common":
+        return [normalise(codes.code)]
+    if codes.type == "randomised":
+        return [lead_of_sample(codes.sample)]
     if codes.prefix is not None:
         return [codes.prefix]
-    charset = CHARSETS[codes.charset]
+    charset = charset_of(codes)
     shortest = max(1, min(4, codes.length // 3))
     lengths = range(shortest, max(shortest + 1, codes.length - 5))
     tries = range(8)

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from numpy.typing import NDArray
 
+from schemas.codes import normalise as normalise
 from state.ff1 import FF1, Half, Halves, constant, longest
 
 _TWEAK_BYTES = 8
@@ -29,20 +30,6 @@ _SHUFFLES_BYTES = 2**27  # 40 kB a series for four characters of 0-9, 800 kB for
 _SPAN_ROWS = 8_192  # so that what a round touches stays in the processor's cache
 
 _UPPER = re.compile("[0-9A-Z]*")
-#: ASCII letters to upper case, and out with every hyphen: minus, soft, non-breaking, wide, small.
-_PLAIN = str.maketrans(
-    "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "-\u00ad\u2010\u2011\ufe63\uff0d"
-)
-
-
-def normalise(code: str) -> str:
-    """A code as codes are compared: upper case, without white space and hyphens.
-
-    Only ASCII letters change; any other character stays, and so matches no generated code.
-    """
-    if code.isascii() and code.isalnum():
-        return code.upper()
-    return "".join(code.split()).translate(_PLAIN)
 
 
 @dataclass(frozen=True)

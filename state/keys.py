@@ -24,6 +24,11 @@ def customer_key(number: int, customer_id: str) -> bytes:
     return spread(b"%d:%s" % (number, customer_id.encode()))
 
 
+def code_key(code: str) -> bytes:
+    """An uploaded code, normalised."""
+    return spread(code.encode())
+
+
 def request_key(lane: str, offer: str, request_id: str) -> bytes:
     """A remembered request; ``offer`` is the offer's number, or its id where it may have none."""
     return spread(b"%s%s\0%s" % (_LANE_LETTER[lane], offer.encode(), request_id.encode()))

@@ -1,5 +1,6 @@
 """The order of fields in what Python and Lua hand each other: written here, read by both."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from schemas.reasons import Reason
@@ -34,13 +35,27 @@ class Use(NamedTuple):
     customer_id: str  # '' for none
     day: int
     reversed_by: str | bool  # request_id of the reversal, False: it stands
+    discount_minor: int
+    bill_minor: int
 
 
 class Customer(NamedTuple):
-    """One customer's dealings with one offer, by local days."""
+    """One customer's dealings with one offer, by local days. The last two only where not empty."""
 
     issued: list[int]  # serial, day, serial, day, ...
     redeemed: list[int]  # day, count, day, count, ...
+    uploaded: Sequence[int] = ()  # serials of codes uploaded for them, if their upload took effect
+    taken: Sequence[int] = ()  # serials without a recipient that they redeemed
+
+
+class Range(NamedTuple):
+    """Coupons that are there without a record of their own: exported, or uploaded."""
+
+    first: int
+    size: int
+    day: int  # of the export or upload
+    starts: int
+    expires: int | bool
 
 
 class IssueOp(NamedTuple):
@@ -59,6 +74,9 @@ class IssueOp(NamedTuple):
     holder: str
     starts: int
     expires: int | bool
+    others: list[Any]  # [offer_id, this customer's key of it] of the offers of `unless_received`
+    received_since: int  # the day after which one of those must not have been received
+    content: str  # the offer's resend text
 
 
 class RedeemOp(NamedTuple):
@@ -77,6 +95,11 @@ class RedeemOp(NamedTuple):
     verdict: str | bool  # the first stateless rule that refuses
     discount: str | bool  # JSON, when it is accepted
     redemption_id: str | bool
+    discount_minor: int
+    bill_minor: int
+    code_key: bytes  # of an uploaded code, empty for others
+    starts: int  # of a coupon that a common code gives at the redemption
+    expires: int | bool
 
 
 class RevokeOp(NamedTuple):
@@ -90,7 +113,7 @@ class RevokeOp(NamedTuple):
     day: int
     occurred_at: str
     scope: str
-    customer_keys: list[bytes]
+    customers: list[Any]  # customer_id, customer_key of each
 
 
 class OfferOp(NamedTuple):
@@ -104,18 +127,29 @@ class OfferOp(NamedTuple):
     day: int
     occurred_at: str
     actor: str
-    definition: str | bool  # JSON
-    limits: dict[str, Any] | bool
-    expiry_type: str | bool
-    codes: str | bool  # what of coupons.codes can't change
-    prefix: str | bool
-    radix: int
-    length: int
-    leads: list[str] | bool  # the first free one is taken
-    offer_codes: list[str] | bool  # the first free one is taken
-    claim: dict[str, Any] | bool
-    verdict: str | bool
-    detail: str | bool
+    definition: str | bool = False  # JSON
+    limits: dict[str, Any] | bool = False
+    expiry_type: str | bool = False
+    codes: str | bool = False  # what of coupons.codes can't change
+    code_key: bytes = b""  # of a common code
+    stores: bool = False  # whether the definition names stores
+    prefix: str | bool = False
+    radix: int = 0
+    length: int = 0
+    leads: list[str] | bool = False  # the first free one is taken
+    offer_codes: list[str] | bool = False  # the first free one is taken
+    claim: dict[str, Any] | bool = False
+    verdict: str | bool = False
+    detail: str | bool = False
+    offer_number: int = 0  # and version, by which an upload or export was judged; 0: no such offer
+    offer_version: int = 0
+    part: int = 0
+    parts: int = 0
+    #: codes as [code, key, customer_id, customer_key], or customers, or stores
+    items: Sequence[Any] = ()
+    wanted: int = 0  # of an export
+    starts: int = 0  # of coupons that an export or upload issues
+    expires: int | bool = False
 
 
 class Decision(NamedTuple):
@@ -138,6 +172,15 @@ class Issued(NamedTuple):
     day: int
     customer_total: int
     offer_total: int
+    code: str | bool  # an uploaded one
+    stock: int | bool  # how many free codes of the stock are gone
+
+
+class Resent(NamedTuple):
+    """What follows in an accepted resend."""
+
+    content: str
+    coupons: list[Any]  # serial, starts, expires effectively, an uploaded code; of each
 
 
 class Redeemed(NamedTuple):
@@ -149,6 +192,9 @@ class Redeemed(NamedTuple):
     offer_total: int
     day: int
     discount: str
+    discount_minor: int
+    bill_minor: int
+    issued: list[Any] | bool  # starts, expires of a coupon that was issued with it
 
 
 class Revoked(NamedTuple):
@@ -157,6 +203,28 @@ class Revoked(NamedTuple):
     ended: int | bool  # how many coupons, False: not counted one by one
     watermark: int | bool
     serials: list[int]
+    stock: int | bool  # how many free codes of the stock are gone
+
+
+class Exported(NamedTuple):
+    """What follows in an accepted export."""
+
+    first: int
+    size: int
+    day: int
+    starts: int
+    expires: int | bool
+    expires_effectively: int | bool
+    offer_total: int
+
+
+class Uploaded(NamedTuple):
+    """What follows in an accepted part of an upload of codes, customers or stores."""
+
+    complete: bool
+    total: int  # items of all parts, when complete
+    more: dict[str, Any]  # what restore needs beside the items
+    now: list[Any] | bool  # OfferNow, where the offer has a new version
 
 
 class OfferNow(NamedTuple):
@@ -172,11 +240,13 @@ class OfferNow(NamedTuple):
     created_by: str
     modified_at: int
     modified_by: str
+    stores: list[str] | bool  # uploaded ones
 
 
 def lua_names(operation: type[NamedTuple] | None = None) -> str:
     """The Lua head of a script: where each field is, and the reasons by name."""
-    tables: dict[str, Any] = {"HEAD": Head, "COUPON": Coupon, "USE": Use, "CUSTOMER": Customer}
+    tables: dict[str, Any] = {"HEAD": Head, "COUPON": Coupon, "USE": Use, "CUSTOMER": Customer,
+                              "RANGE": Range}  # fmt: skip
     if operation is not None:
         tables["OP"] = operation
     lines = [_lua_table(name, layout._fields) for name, layout in tables.items()]

@@ -72,17 +72,24 @@ class Script:
         return answer
 
 
+#: What is in the ledger, as every script reads and writes it.
+_STATE = ("prelude", "offer", "coupons", "customers")
+
+
 class Transition(Enum):
-    """What a batch of requests can do to the ledger: one Lua file each."""
+    """What a batch of requests can do to the ledger."""
 
-    ISSUE = Script("prelude", "batch", "issue", operation=IssueOp)
-    REDEEM = Script("prelude", "batch", "redeem", operation=RedeemOp)
-    REVOKE = Script("prelude", "batch", "revoke", operation=RevokeOp)
-    OFFERS = Script("prelude", "batch", "offers", operation=OfferOp)
+    ISSUE = Script(*_STATE, "batch", "issue", operation=IssueOp)
+    REDEEM = Script(
+        *_STATE, "batch", "refusals", "common_code", "redeem", "reverse", operation=RedeemOp
+    )
+    REVOKE = Script(*_STATE, "batch", "revoke", operation=RevokeOp)
+    OFFERS = Script(*_STATE, "registers", "parts", "batch", "offers", "uploads", operation=OfferOp)
 
 
-_RESTORE = Script("prelude", "restore")
+_RESTORE = Script(*_STATE, "registers", "parts", "restore")
 _OPEN = Script("prelude", "open")
+_LOOKUP = Script(*_STATE, "lookup")
 
 
 @dataclass(slots=True)
@@ -171,6 +178,14 @@ class Ledger:
     def claim(self) -> int:
         """A number above all that were given before: the right to write for a partition."""
         return int(self._answered(lambda: self.client.incr(self.base + "claims")))
+
+    async def offers_of_codes(self, codes: Sequence[str]) -> list[int | None]:
+        """For each normalised code the number of the offer it was uploaded to, if any."""
+        packed = self._pack([keys.code_key(code) for code in codes])
+        answer = await self.in_thread(
+            self._answered, lambda: _LOOKUP.run(self.client, self.base, packed)
+        )
+        return [int(number) if number else None for number in answer]
 
     # The offers to judge by ----------------------------------------------------------------------
 

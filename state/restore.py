@@ -7,23 +7,25 @@ is decided again: a fact says what was decided.
 from typing import Any
 
 import msgpack
-import orjson
 
-from schemas.offers import Offer
-from schemas.times import milliseconds_of, to_second
+from schemas.times import milliseconds_of
 from schemas.topics import Lane
-from state.catalogue import limits_of
-from state.keys import customer_key, request_key
+from state.catalogue import code_length, fixed_codes, limits_of, series_of
+from state.decided import as_declared, or_false, packed_claim, rest_of, serial_of
+from state.keys import code_key, customer_key, request_key
 
 Fact = list[Any]
+#: What an offer counts: restored by the facts that follow it.
+_COUNTS = ("issued", "redeemed", "sequence", "watermark", "discounted", "revenue", "closed")
 _pack = msgpack.Packer(use_bin_type=False, autoreset=True).pack
 
 
 class Restorer:
-    """Makes facts of outcomes. ``now``: milliseconds since 1970, to forget old request ids."""
+    """Makes facts of outcomes. ``now``: milliseconds since 1970, to forget old request ids;
+    ``decimals``: of the organisation's currency."""
 
-    def __init__(self, memory_days: int, now: int) -> None:
-        self._memory_ms = memory_days * 86_400_000
+    def __init__(self, memory_days: int, now: int, decimals: int) -> None:
+        self._memory_ms, self._decimals = memory_days * 86_400_000, decimals
         self._time_to_live = (2 * memory_days + 1) * 86_400
         self._oldest = now // self._memory_ms - 1
         self._numbers: dict[str, int] = {}
@@ -32,29 +34,30 @@ class Restorer:
 
     def offer(self, current: dict[str, Any]) -> Fact:
         """The fact of an offer as the `offers` topic has it."""
-        offer = Offer.model_validate(current["offer"])
-        codes, claim = offer.coupons.codes, current["offer"]["claim"]
-        assert codes.type == "unique"
+        stores, claim, lead = current["stores_now"], current["offer"]["claim"], current["lead"]
+        offer = as_declared(current["offer"], stores)
         number = self._numbers[offer.offer_id] = current["number"]
-        limits = limits_of(offer)
-        alphabet = 10 if codes.charset == "digits" else 36
-        limits["possible_codes"] = float(alphabet ** (codes.length - len(codes.prefix or "")))
+        limits = limits_of(offer, self._decimals)
+        if limits["codes"] == "generated":
+            limits["possible_codes"] = float(series_of(offer, lead).space)
         fields = {
             "number": number,
             "version": current["version"],
             "definition": offer.model_dump_json(exclude={"claim"}),
             "limits": _pack(limits),
-            "lead": codes.prefix,
-            "length": codes.length,
-            "codes": f"{codes.type} {codes.charset} {codes.length}",
+            "lead": lead,
+            "length": code_length(offer),
+            "codes": fixed_codes(offer),
             "expiry_type": offer.expiry.type,
             "offer_code": offer.offer_code,
             **{name: milliseconds_of(current[name]) for name in ("created_at", "modified_at")},
             **{name: current[name] for name in ("created_by", "modified_by")},
-            **dict.fromkeys(("issued", "redeemed", "sequence", "watermark", "closed"), 0),
+            **dict.fromkeys(_COUNTS, 0),
         }
         if claim:
             fields["claim"] = _pack(packed_claim(claim))
+        if stores:
+            fields["stores"] = _pack(stores["uploaded"])
         return ["offer", offer.offer_id, fields]
 
     def numbers(self) -> int:
@@ -67,7 +70,7 @@ class Restorer:
         if change is None:
             return []
         facts: list[Fact] = []
-        if said["outcome"] == "accepted" and lane.name != "offers":
+        if said["outcome"] == "accepted":
             facts += self._effects(said, change)
         decided_at = milliseconds_of(said["decided_at"])
         self._note_progress(said, change["sequence"], decided_at)
@@ -88,33 +91,85 @@ class Restorer:
 
     def _effects(self, said: dict[str, Any], change: dict[str, Any]) -> list[Fact]:
         kind, offer_id = said["type"], said["offer_id"]
+        if kind in ("issue", "redeem", "reverse"):
+            return self._of_coupon(kind, offer_id, said, change)
         if kind == "revoke":
-            watermark = change["watermark"] or 0
             closes = said["scope"] != "customers"
-            return [["revoke", offer_id, watermark, closes, change["revoked"]]]
+            ended, stock = change["revoked"], change["stock"] or 0
+            return [["revoke", offer_id, change["watermark"] or 0, closes, ended, stock]]
+        if kind == "export":
+            expires = or_false(change["expires"])
+            run = [change[name] for name in ("first", "count", "day", "starts")]
+            return [["export", offer_id, *run, expires]]
+        effects = {
+            "upload_codes": self._codes,
+            "set_audience": self._audience,
+            "set_stores": self._stores,
+        }
+        return effects[kind](offer_id, said, change) if kind in effects else []
+
+    def _of_coupon(
+        self, kind: str, offer_id: str, said: dict[str, Any], change: dict[str, Any]
+    ) -> list[Fact]:
         serial, customer = serial_of(said), said["customer_id"] or ""
         key = customer_key(self._numbers[offer_id], customer)
-        if kind == "issue":
-            expires = False if change["expires"] is None else change["expires"]
-            return [
-                ["issue", offer_id, serial, customer, key, change["starts"], expires, change["day"]]
-            ]
+        facts: list[Fact] = []
+        issued = change if kind == "issue" else change.get("issued")
+        if issued:
+            ends, stock = or_false(issued["expires"]), change.get("stock") or 0
+            given = [serial, customer, key, issued["starts"], ends, change["day"], stock]
+            facts.append(["issue", offer_id, *given])
         if kind == "redeem":
-            redemption_id = said["request_id"]
-            return [["redeem", offer_id, serial, redemption_id, customer, key, change["day"]]]
-        self._reversals.append(
-            ["reverse", offer_id, serial, said["redemption_id"], key, said["request_id"]]
-        )
-        return []
+            amounts = change["discount_minor"], change["bill_minor"]
+            used = [serial, said["request_id"], customer, key, change["day"], *amounts]
+            facts.append(["redeem", offer_id, *used])
+        if kind == "reverse":
+            self._reversals.append(
+                ["reverse", offer_id, serial, said["redemption_id"], key, said["request_id"]]
+            )
+        return facts
+
+    def _codes(self, offer_id: str, said: dict[str, Any], change: dict[str, Any]) -> list[Fact]:
+        number, first, codes = self._numbers[offer_id], change["first"], change["codes"]
+        items = [
+            [code, code_key(code), customer, customer_key(number, customer) if customer else b""]
+            for code, customer in codes
+        ]
+        facts: list[Fact] = []
+        if items:
+            placed = [first, change["stock_first"], change["third_party"]]
+            facts.append(["codes", offer_id, items, *placed])
+        if not said["complete"]:
+            waits = _part(said, 0, first, len(items), change["waiting_issued"], False)
+            return [*facts, ["part", offer_id, *waits]]
+        names = ("ranges", "day", "starts")
+        rest = [or_false(change["expires"]), change["issued_codes"], change["stock"]]
+        return [*facts, ["codes_in_effect", offer_id, *(change[name] for name in names), *rest]]
+
+    def _audience(self, offer_id: str, said: dict[str, Any], change: dict[str, Any]) -> list[Fact]:
+        generation, customers = change["generation"], change["customers"]
+        facts: list[Fact] = [["audience", offer_id, generation, customers]]
+        if said["complete"]:
+            return [*facts, ["audience_in_effect", offer_id, generation, said["total"]]]
+        return [*facts, ["part", offer_id, *_part(said, generation, 0, len(customers), 0, False)]]
+
+    def _stores(self, offer_id: str, said: dict[str, Any], change: dict[str, Any]) -> list[Fact]:
+        if said["complete"]:
+            return [["stores_in_effect", offer_id]]
+        stores = change["stores"]
+        return [["part", offer_id, *_part(said, 0, 0, len(stores), 0, stores)]]
 
     def _note_progress(self, said: dict[str, Any], sequence: int | None, at: int) -> None:
         if sequence is None:
             return
         noted = self._progress.setdefault(said["offer_id"], [0, False, False])
         noted[0] = max(noted[0], sequence)
-        if said["outcome"] == "accepted" and said["type"] in ("issue", "redeem"):
-            place = 1 if said["type"] == "issue" else 2
-            noted[place] = max(noted[place], at)
+        if said["outcome"] != "accepted":
+            return
+        if issues_coupons(said):
+            noted[1] = max(noted[1], at)
+        if said["type"] == "redeem":
+            noted[2] = max(noted[2], at)
 
     def _remembered(
         self, lane: Lane, said: dict[str, Any], change: dict[str, Any], at: int, generation: int
@@ -128,63 +183,24 @@ class Restorer:
             said.get("offer_version", False),
             at,
             said["occurred_at"],
-            *_rest(said, change),
+            *rest_of(said, change),
         ]
         content = bytes.fromhex(change["fingerprint"]) + _pack(decision)
         return ["request", "", generation, key, content, self._time_to_live]
 
 
-def _rest(said: dict[str, Any], change: dict[str, Any]) -> list[Any]:
-    """What followed in the decision: the reverse of what the lanes' `outcomes` make of it."""
-    kind, accepted = said["type"], said["outcome"] == "accepted"
-    if kind in ("create", "edit", "claim"):
-        return _offer_rest(said, change) if accepted else [said["detail"] or False]
-    if kind == "revoke":
-        count, watermark = said["revoked"], change["watermark"]
-        return [_or_false(count), _or_false(watermark), change["revoked"]]
-    if not accepted:
-        return [serial_of(said)] if said.get("coupon_id") else []
-    totals, serial = said["totals"], serial_of(said)
-    if kind == "issue":
-        ends = said["expires_at"]
-        return [
-            serial, change["starts"], _or_false(change["expires"]),
-            to_second(ends) if ends else False, change["day"],
-            totals["customer"], totals["offer"],
-        ]  # fmt: skip
-    counts = [serial, totals["coupon"], _or_false(totals["customer"]), totals["offer"]]
-    if kind == "reverse":
-        return counts
-    return [*counts, change["day"], orjson.dumps(said["discount"]).decode()]
+def issues_coupons(said: dict[str, Any]) -> bool:
+    """Whether an accepted outcome issued coupons, one or many."""
+    kind, change = said["type"], said["ledger"]
+    return (
+        kind in ("issue", "export")
+        or (kind == "redeem" and "issued" in change)
+        or (kind == "upload_codes" and change.get("issued_codes", 0) > 0)
+    )
 
 
-def _offer_rest(said: dict[str, Any], change: dict[str, Any]) -> list[Any]:
-    offer = Offer.model_validate(said["offer"])
-    codes, claim = offer.coupons.codes, said["offer"]["claim"]
-    assert codes.type == "unique"
-    return [
-        change["number"], offer.model_dump_json(exclude={"claim"}), codes.prefix, codes.length,
-        offer.offer_code, packed_claim(claim) if claim else False,
-        milliseconds_of(change["created_at"]), change["created_by"],
-        milliseconds_of(change["modified_at"]), change["modified_by"],
-    ]  # fmt: skip
-
-
-def packed_claim(claim: dict[str, Any]) -> dict[str, Any]:
-    """A claim as the ledger keeps it: its end in seconds and as it was written, False for none."""
-    moment = claim.get("ends_at")
-    return {
-        "service": claim["service"],
-        "holder": claim["holder"],
-        "ends_at": to_second(moment) if moment else False,
-        "ends_moment": moment or False,
-    }
-
-
-def serial_of(said: dict[str, Any]) -> int:
-    """The serial in an outcome's ``coupon_id``."""
-    return int(said["coupon_id"].rpartition(":")[2])
-
-
-def _or_false(value: int | None) -> int | bool:
-    return False if value is None else value
+def _part(
+    said: dict[str, Any], generation: int, first: int, count: int, issued: int, stores: Any
+) -> list[Any]:
+    """A part of an upload that waits for others."""
+    return [said["type"], said["part"], said["parts"], generation, first, count, issued, stores]

@@ -97,7 +97,9 @@ class RedemptionWorker:
         await ledger.refresh(self.catalogue)
         self.metrics.offers.set_function(lambda: len(self.catalogue))
         self.app.flow_control.resume()  # nothing else does without Faust's own consumer
-        await service.add_runtime_dependency(OrgReader(self.settings, ledger))
+        org = OrgReader(self.settings, ledger, self.catalogue.tills)
+        await service.add_runtime_dependency(org)
+        await org.caught_up.wait()  # a till not known yet would be turned away
         for source in self.sources:
             await service.add_runtime_dependency(source)
         await asyncio.gather(*(source.joined.wait() for source in self.sources))

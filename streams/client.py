@@ -33,9 +33,11 @@ def key_of(request: dict[str, Any]) -> bytes:
 
 
 def new_request(type_: str, **fields: Any) -> dict[str, Any]:
-    """A request of this moment with an id of its own."""
+    """A request of this moment; unless ``request_id`` is given, with an id of its own."""
+    if "request_id" not in fields:
+        fields["request_id"] = uuid.uuid4().hex
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return {"type": type_, "request_id": uuid.uuid4().hex, "occurred_at": now, **fields}
+    return {"type": type_, "occurred_at": now, **fields}
 
 
 @dataclass
@@ -104,6 +106,17 @@ class Till:
         if left or self.failed:
             why = self.failed[0] if self.failed else "Kafka didn't answer"
             raise BrokerError(f"{left + len(self.failed)} requests were not delivered: {why}")
+
+    def delivered(self) -> dict[int, Place]:
+        """Where requests came to lie since this was asked last, and forgets them.
+
+        Raises `BrokerError` where something could not be delivered.
+        """
+        self._producer.poll(0)
+        if self.failed:
+            raise BrokerError(f"{len(self.failed)} requests were not delivered: {self.failed[0]}")
+        found, self.places = self.places, {}
+        return found
 
     def _topic(self, request: dict[str, Any]) -> str:
         lane = lane_of(str(request.get("type")))

@@ -19,8 +19,9 @@ from streams.settings import Settings
 
 logger = logging.getLogger("redeemonce")
 _PAUSE_S = 0.2
-#: Records of one script call at the most: while Redis answers it, every other till waits.
-PIECE_RECORDS = 250
+#: Records of one script call at the most, by lane: while Redis answers it, every other till waits.
+#: Of offers one: an upload is judged by the offer as the request before it left it.
+PIECE_RECORDS = {"redeem": 250, "issue": 250, "revoke": 50, "offers": 1}
 #: Pieces that wait for Redis, so that it never waits for the next one.
 PIECES_AHEAD = 2
 
@@ -32,12 +33,12 @@ class Piece(NamedTuple):
     committed: int
 
 
-def _pieces(parts: list[Part]) -> Iterator[Piece]:
+def _pieces(parts: list[Part], most: int) -> Iterator[Piece]:
     for part in parts:
         position = part.from_
-        for first in range(0, len(part.records), PIECE_RECORDS):
-            records = part.records[first : first + PIECE_RECORDS]
-            last = first + PIECE_RECORDS >= len(part.records)
+        for first in range(0, len(part.records), most):
+            records = part.records[first : first + most]
+            last = first + most >= len(part.records)
             to = part.to if last else records[-1].offset + 1
             yield Piece(part._replace(from_=position, to=to, records=records), part.from_)
             position = to
@@ -75,6 +76,7 @@ class Decider:
         self.work, self.ledger, self.catalogue, self.metrics = work, ledger, catalogue, metrics
         self._outgoing = Outgoing(work.lane, settings)
         self._more = getattr(work, "more_emissions", None)
+        self._look_up = getattr(work, "look_up", None)
 
     async def emissions(self, batch: Batch) -> list[Emission]:
         """What to produce for a batch. The decisions are in the ledger when this returns.
@@ -84,7 +86,7 @@ class Decider:
         """
         began = time.perf_counter()
         now = time.time_ns() // 1_000_000
-        pieces = deque(_pieces(batch.parts))
+        pieces = deque(_pieces(batch.parts, PIECE_RECORDS[self.work.lane.name]))
         emissions: list[Emission] = []
         while pieces:
             try:
@@ -111,6 +113,9 @@ class Decider:
         try:
             for piece in tuple(pieces):
                 requests = [self.work.reader.read(record.value) for record in piece.part.records]
+                if self._look_up is not None:
+                    readable = [request for request in requests if type(request) is dict]
+                    await self._look_up(readable, self.ledger)
                 operations = self._operations(piece.part, requests)
                 head = self._head(piece, now)
                 answer = self.ledger.decide(chain, self.work.transition, head, operations)

@@ -52,6 +52,17 @@ class Metrics:
             "redeemonce_partitions", "Partitions this worker decides", ["lane"], registry=registry
         )
         self.offers = Gauge("redeemonce_offers", "Offers this worker knows", registry=registry)
+        self._guessable = Gauge(
+            "redeemonce_guessable_codes",
+            "Issued for each possible code, of offers with fewer than 10,000 possible ones for each"
+            " issued", ["offer"], registry=registry,
+        )  # fmt: skip
+
+    def guessable(self, shares: Mapping[str, float]) -> None:
+        """Issued / possible codes of each offer whose codes are guessable; of no other."""
+        self._guessable.clear()
+        for offer_id, share in shares.items():
+            self._guessable.labels(offer_id).set(share)
 
     def lane(self, name: str) -> LaneMetrics:
         return LaneMetrics(self, name)

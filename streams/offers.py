@@ -4,32 +4,44 @@ from typing import Any
 
 import orjson
 
-from schemas.offers import CHARSETS, errors_of
+from schemas.codes import normalise
+from schemas.offers import charset_of, errors_of
 from schemas.reasons import Reason
 from schemas.requests import Reader
 from schemas.times import utc_moment
 from schemas.topics import CURRENT_OFFERS, OFFERS
-from state.catalogue import Catalogue, lead_candidates, limits_of, offer_code_candidates
+from state.catalogue import (
+    Catalogue,
+    code_length,
+    fixed_codes,
+    lead_candidates,
+    limits_of,
+    offer_code_candidates,
+    put_stores,
+)
+from state.decided import packed_claim
 from state.fingerprint import fingerprint
-from state.keys import request_key
-from state.layout import OfferNow, OfferOp
+from state.keys import code_key, customer_key, request_key
+from state.layout import Exported, OfferNow, OfferOp, Uploaded
 from state.ledger import Decided, Transition
-from state.restore import packed_claim
 from streams.batches import Emission
-from streams.outcomes import REST, change, outcome
+from streams.outcomes import REST, change, moment_or_none, or_none, outcome
 from streams.settings import Settings
 
 #: What a record of the `offers` topic has beside the offer itself.
-CURRENT = ("number", "created_at", "created_by", "modified_at", "modified_by")
+CURRENT = ("number", "lead", "stores_now", "created_at", "created_by", "modified_at", "modified_by")
+#: Where each kind of upload has its items.
+UPLOADS = {"upload_codes": "codes", "set_audience": "customer_ids", "set_stores": "store_ids"}
 FORGOTTEN = (Reason.REQUEST_ID_CONFLICT, Reason.OFFER_NOT_FOUND)
 
 
 class Offering:
     lane, transition, judges_by_offers = OFFERS, Transition.OFFERS, False
 
-    def __init__(self, settings: Settings, _: Catalogue) -> None:
+    def __init__(self, settings: Settings, catalogue: Catalogue) -> None:
         self.reader = Reader(self.lane.types, settings.currency, settings.decimals)
         self._calendar, self._currency = settings.calendar, settings.currency
+        self._decimals, self._catalogue = settings.decimals, catalogue
         self._current_offers = settings.topic(CURRENT_OFFERS)
 
     def judge(self, requests: list[tuple[int, dict[str, Any]]]) -> list[OfferOp]:
@@ -37,10 +49,8 @@ class Offering:
 
     def _operation(self, offset: int, request: dict[str, Any]) -> OfferOp:
         kind, offer_id = request["type"], request["offer_id"]
-        content = request["fingerprint"] = fingerprint(
-            kind, request["actor"], request.get("offer"), claimed(request)
-        )
-        empty = OfferOp(
+        content = request["fingerprint"] = fingerprint_of(request)
+        plain = OfferOp(
             offset=offset,
             kind=kind,
             request_id=request["request_id"],
@@ -51,50 +61,65 @@ class Offering:
             day=self._calendar.day(request["second"]),
             occurred_at=request["occurred_at"],
             actor=request["actor"],
-            definition=False,
-            limits=False,
-            expiry_type=False,
-            codes=False,
-            prefix=False,
-            radix=0,
-            length=0,
-            leads=False,
-            offer_codes=False,
             claim=claimed(request) or False,
-            verdict=False,
-            detail=False,
         )
         if kind in ("create", "edit"):
-            return self._definition(empty, request["offer"])
-        if kind == "upload_codes":
-            detail = "the offer's codes are generated, not uploaded"
-            return empty._replace(verdict=Reason.UPLOAD_NOT_ALLOWED, detail=detail)
-        if kind != "claim":
-            return empty._replace(verdict=Reason.INVALID_OFFER, detail=f"{kind} is not supported")
-        return empty
+            return self._definition(plain, request["offer"])
+        return plain if kind == "claim" else self._upload(plain, request)
 
     def _definition(self, operation: OfferOp, content: dict[str, Any]) -> OfferOp:
-        offer, wrong = errors_of({"offer_id": operation.offer_id, **content}, self._currency)
+        content = {"offer_id": operation.offer_id, **content}
+        offer, wrong = errors_of(content, self._currency)
         if offer is not None and offer.offer_id != operation.offer_id:
+            if operation.kind == "edit":
+                return operation._replace(verdict=Reason.FIELD_NOT_EDITABLE, detail="offer_id")
             wrong = [("offer_id", f"{offer.offer_id} is not the request's {operation.offer_id}")]
         if offer is None or wrong:
             detail = "; ".join(f"{path or 'offer'}: {sentence}" for path, sentence in wrong)
-            return operation._replace(verdict=Reason.INVALID_OFFER, detail=detail[:2000])
-        codes = offer.coupons.codes
-        assert codes.type == "unique"
-        creates = operation.kind == "create"
+            return operation._replace(
+                verdict=Reason.INVALID_OFFER,
+                detail=detail[:2000],
+                **what_is_readable(content, creates=operation.kind == "create"),
+            )
+        codes, creates = offer.coupons.codes, operation.kind == "create"
+        leads, places = lead_candidates(offer), offer.redeem.org_entities
         named = offer.offer_code is not None
         return operation._replace(
             definition=offer.model_dump_json(exclude={"claim"}),
-            limits=limits_of(offer),
+            limits=limits_of(offer, self._decimals),
             expiry_type=offer.expiry.type,
-            codes=f"{codes.type} {codes.charset} {codes.length}",
-            prefix=codes.prefix or False,
-            radix=len(CHARSETS[codes.charset]),
-            length=codes.length,
-            leads=lead_candidates(offer) if creates else False,
+            codes=fixed_codes(offer),
+            code_key=code_key(normalise(codes.code)) if codes.type == "common" else b"",
+            stores=bool(places and places.stores),
+            prefix=(codes.prefix if codes.type == "unique" else None) or False,
+            radix=len(charset_of(codes)) if codes.type in ("unique", "randomised") else 0,
+            length=code_length(offer),
+            leads=leads if creates and leads else False,
             offer_codes=offer_code_candidates(offer) if creates or named else False,
             claim=packed_claim(offer.claim.model_dump()) if offer.claim else False,
+        )
+
+    def _upload(self, operation: OfferOp, request: dict[str, Any]) -> OfferOp:
+        """An upload or export; the coupons it issues begin and end by the offer's present rules."""
+        offer = self._catalogue.get(operation.offer_id)
+        operation = operation._replace(
+            part=request.get("part", 0),
+            parts=request.get("parts", 0),
+            wanted=request.get("count", 0),
+        )
+        if request["type"] == "set_audience":
+            return operation._replace(items=sorted(set(request["customer_ids"])))
+        if request["type"] == "set_stores":
+            return operation._replace(items=sorted(set(request["store_ids"])))
+        if offer is None:
+            return operation
+        expires = offer.expires(self._calendar, operation.day)
+        return operation._replace(
+            offer_number=offer.number,
+            offer_version=offer.version,
+            items=[_item(offer.number, *code) for code in uploaded(request)],
+            starts=offer.starts(self._calendar, operation.second, operation.day),
+            expires=False if expires is None else expires,
         )
 
     def outcomes(
@@ -113,14 +138,57 @@ class Offering:
         more: dict[str, Any] = {}
         if decided.content[0]:
             said["detail"] = (rest[0] or None) if rest else None
+            if len(rest) > 1:
+                said["taken"] = rest[1]
+        elif request["type"] == "export":
+            more = self._exported(said, Exported(*rest))
+        elif request["type"] in UPLOADS:
+            more = self._uploaded(request, said, Uploaded(*rest))
         else:
-            now = OfferNow(*rest)
-            said["offer"] = as_written(now.definition.encode(), now.lead, now.offer_code, now.claim)
-            said["current"] = current_offer(request["offer_id"], said["offer_version"], now)
-            more = {name: said["current"][name] for name in CURRENT}
+            more = self._became(said, OfferNow(*rest))
         if not decided.replayed and decided.content[0] not in FORGOTTEN:
             said["ledger"] = change(decided, request["fingerprint"], **more)
         return said
+
+    def _became(self, said: dict[str, Any], now: OfferNow) -> dict[str, Any]:
+        """Puts the offer as it is now into the outcome; returns what the ledger keeps of it."""
+        said["offer"] = as_written(
+            now.definition.encode(), now.lead, now.offer_code, now.claim, now.stores
+        )
+        said["current"] = current_offer(said["offer_id"], said["offer_version"], now)
+        return {name: said["current"][name] for name in CURRENT}
+
+    def _exported(self, said: dict[str, Any], exported: Exported) -> dict[str, Any]:
+        said["first"], said["count"] = exported.first, exported.size
+        said["starts_at"] = self._calendar.moment(exported.starts)
+        said["expires_at"] = moment_or_none(self._calendar, exported.expires_effectively)
+        said["totals"] = {"customer": None, "offer": exported.offer_total}
+        return {
+            "first": exported.first,
+            "count": exported.size,
+            "day": exported.day,
+            "starts": exported.starts,
+            "expires": or_none(exported.expires),
+        }
+
+    def _uploaded(
+        self, request: dict[str, Any], said: dict[str, Any], part: Uploaded
+    ) -> dict[str, Any]:
+        name = UPLOADS[request["type"]]
+        said["part"], said["parts"] = request["part"], request["parts"]
+        said["items"], said["complete"] = len(request[name]), part.complete
+        if part.complete:
+            said["total"] = part.total
+        more = dict(part.more)
+        if "expires" in more:
+            more["expires"] = or_none(more["expires"])
+        if name == "codes":
+            more["codes"] = uploaded(request)
+        else:
+            more[name.replace("_ids", "s")] = sorted(set(request[name]))
+        if isinstance(part.now, list):
+            more = self._became(said, OfferNow(*part.now)) | more
+        return more
 
     def more_emissions(self, said: dict[str, Any]) -> list[Emission]:
         """The offer as it stands now, for the compacted topic. Takes it out of the outcome."""
@@ -131,16 +199,59 @@ class Offering:
         return [Emission(self._current_offers, None, key, orjson.dumps(current))]
 
 
+def fingerprint_of(request: dict[str, Any]) -> bytes:
+    kind, actor = request["type"], request["actor"]
+    if kind in UPLOADS:
+        items = uploaded(request) if kind == "upload_codes" else request[UPLOADS[kind]]
+        return fingerprint(kind, actor, request["part"], request["parts"], items)
+    if kind == "export":
+        return fingerprint(kind, actor, request["count"])
+    return fingerprint(kind, actor, request.get("offer"), claimed(request))
+
+
+def uploaded(request: dict[str, Any]) -> list[list[str]]:
+    """[normalised code, customer_id or ''] of each code of an upload."""
+    return [
+        [normalise(item["code"]), item.get("customer_id") or ""]
+        for item in request.get("codes", ())
+    ]
+
+
+def _item(number: int, code: str, customer_id: str) -> list[Any]:
+    of_customer = customer_key(number, customer_id) if customer_id else b""
+    return [code, code_key(code), customer_id, of_customer]
+
+
 def claimed(request: dict[str, Any]) -> dict[str, Any] | None:
     return packed_claim(request) if request["type"] == "claim" else None
 
 
+def what_is_readable(content: dict[str, Any], creates: bool) -> dict[str, Any]:
+    """Of an invalid offer, what is refused before its being invalid: another code, codes or type
+    of expiry."""
+    found: dict[str, Any] = {}
+    code, expiry = content.get("offer_code"), content.get("expiry")
+    if isinstance(code, str):
+        found["offer_codes"] = [code]
+    if not creates and isinstance(expiry, dict) and isinstance(expiry.get("type"), str):
+        found["expiry_type"] = expiry["type"]
+    return found
+
+
 def as_written(
-    definition: bytes, lead: str, offer_code: str, claim: dict[str, Any] | bool | None
+    definition: bytes,
+    lead: str,
+    offer_code: str,
+    claim: dict[str, Any] | bool | None,
+    stores: list[str] | bool | None,
 ) -> dict[str, Any]:
-    """The offer as people write it, with the prefix and code it was given and who claimed it."""
+    """The offer as people write it, with the prefix and code it was given, who claimed it, and
+    the stores that were uploaded."""
     offer: dict[str, Any] = orjson.loads(definition)
-    offer["coupons"]["codes"]["prefix"] = lead
+    if offer["coupons"]["codes"]["type"] == "unique":
+        offer["coupons"]["codes"]["prefix"] = lead
+    if isinstance(stores, list):
+        put_stores(offer, stores)
     offer["offer_code"] = offer_code
     offer["claim"] = None
     if isinstance(claim, dict):
@@ -158,9 +269,21 @@ def current_offer(offer_id: str, version: int, now: OfferNow) -> dict[str, Any]:
         "offer_id": offer_id,
         "version": version,
         "number": now.number,
-        "offer": as_written(now.definition.encode(), now.lead, now.offer_code, now.claim),
+        "offer": as_written(
+            now.definition.encode(), now.lead, now.offer_code, now.claim, now.stores
+        ),
+        "lead": now.lead,
+        "stores_now": stores_now(now),
         "created_at": utc_moment(now.created_at),
         "created_by": now.created_by,
         "modified_at": utc_moment(now.modified_at),
         "modified_by": now.modified_by,
     }
+
+
+def stores_now(now: OfferNow) -> dict[str, Any] | None:
+    """Uploaded stores, and which places the definition names that they stand in place of."""
+    if not now.stores:
+        return None
+    declared = orjson.loads(now.definition)["redeem"]["org_entities"]
+    return {"uploaded": now.stores, "declared": declared}

@@ -7,7 +7,7 @@ import orjson
 
 from schemas.reasons import Reason
 from schemas.requests import Unreadable
-from schemas.times import utc_moment
+from schemas.times import Calendar, utc_moment
 from schemas.topics import DEAD_LETTERS, Lane
 from state.layout import Decision
 from state.ledger import Decided
@@ -45,6 +45,15 @@ def change(decided: Decided, fingerprint: bytes, **more: Any) -> dict[str, Any]:
 def changed_something(decided: Decided) -> bool:
     """Not so for an answer given again, and for one that is not remembered."""
     return not decided.replayed and decided.content[1] is not False
+
+
+def or_none(value: Any) -> Any:
+    """The ledger says False where JSON says null."""
+    return None if value is False else value
+
+
+def moment_or_none(calendar: Calendar, second: int | bool) -> str | None:
+    return None if second is False else calendar.moment(second)
 
 
 class Outgoing:

@@ -249,7 +249,7 @@ def _rebuild(
     settings: Settings, ledger: Ledger, token: str, progress: Progress | None
 ) -> tuple[int, int]:
     """Merge every offer and outcome. Returns how many outcomes there were, and numbers given."""
-    restorer = Restorer(ledger.memory_days, time.time_ns() // 1_000_000)
+    restorer = Restorer(ledger.memory_days, time.time_ns() // 1_000_000, settings.decimals)
     _merge(ledger, token, _offer_facts(settings, restorer))
     total = sum(
         message_count for lane in LANES for message_count in _counts(settings, lane)

@@ -4,18 +4,17 @@ from typing import Any
 
 import orjson
 
+from schemas.codes import normalise
 from schemas.money import from_minor
 from schemas.reasons import Reason
 from schemas.requests import Reader
 from schemas.topics import REDEEM
 from state.catalogue import Catalogue, CompiledOffer
-from state.codes import normalise
-from state.eligibility import discount_of
 from state.fingerprint import fingerprint
-from state.keys import customer_key, request_key
+from state.keys import code_key, customer_key, request_key
 from state.layout import Redeemed, RedeemOp
-from state.ledger import Decided, Transition
-from streams.outcomes import REST, change, changed_something, outcome
+from state.ledger import Decided, Ledger, Transition
+from streams.outcomes import REST, change, changed_something, or_none, outcome
 from streams.settings import Settings
 
 
@@ -26,9 +25,19 @@ class Redeeming:
         self.reader = Reader(self.lane.types, settings.currency, settings.decimals)
         self._calendar, self._catalogue = settings.calendar, catalogue
         self._currency, self._decimals = settings.currency, settings.decimals
+        self._uploaded: dict[str, int | None] = {}
+
+    async def look_up(self, requests: list[dict[str, Any]], ledger: Ledger) -> None:
+        """Which offers the uploaded codes among these belong to: their serials only Redis knows."""
+        unknown = self._catalogue.to_look_up([request["code"] for request in requests])
+        self._uploaded = {}
+        if unknown:
+            numbers = await ledger.offers_of_codes(unknown)
+            self._uploaded = dict(zip(unknown, numbers, strict=True))
 
     def judge(self, requests: list[tuple[int, dict[str, Any]]]) -> list[RedeemOp]:
-        coupons = self._catalogue.coupons_of([request["code"] for _, request in requests])
+        codes = [request["code"] for _, request in requests]
+        coupons = self._catalogue.coupons_of(codes, self._uploaded)
         return [
             self._operation(offset, request, offer, serial)
             for (offset, request), (offer, serial) in zip(requests, coupons, strict=True)
@@ -44,14 +53,23 @@ class Redeeming:
         request["offer_id"] = offer.offer_id if offer else None
         content = request["fingerprint"] = fingerprint_of(request)
         customer_id, request_id = request.get("customer_id") or "", request["request_id"]
-        key, of_customer = b"", b""
-        verdict, discount = None, None
+        second = request["second"]
+        day = self._calendar.day(second)
+        key, of_customer, of_code = b"", b"", b""
+        verdict, discount, discount_minor = None, None, 0
+        starts, expires = 0, None
         if offer is not None:
             if request["type"] != "validate":
                 key = request_key("redeem", str(offer.number), request_id)
             of_customer = customer_key(offer.number, customer_id)
             if request["type"] != "reverse":
-                verdict, discount = self._judged(offer, request)
+                verdict, discount, discount_minor = self._judged(offer, request)
+            if offer.codes == "uploaded":
+                of_code = code_key(normalise(request["code"]))
+            elif offer.codes == "common":
+                if customer_id or offer.start.type == "from_date":
+                    starts = offer.starts(self._calendar, second, day)
+                expires = offer.expires(self._calendar, day)
         return RedeemOp(
             offset,
             request["type"],
@@ -59,8 +77,8 @@ class Redeeming:
             key,
             content,
             offer.offer_id if offer else "",
-            request["second"],
-            self._calendar.day(request["second"]),
+            second,
+            day,
             request["occurred_at"],
             customer_id,
             of_customer,
@@ -68,19 +86,27 @@ class Redeeming:
             verdict or False,
             discount or False,
             request.get("redemption_id", False),
+            discount_minor,
+            request.get("amount_minor", 0),
+            of_code,
+            starts,
+            False if expires is None else expires,
         )
 
     def _judged(
         self, offer: CompiledOffer, request: dict[str, Any]
-    ) -> tuple[Reason | None, str | None]:
-        """What the rules without memory say: the first that refuses, or the discount as JSON."""
-        found = discount_of(offer.discount, request)
+    ) -> tuple[Reason | None, str | None, int]:
+        """What the rules without memory say: the first that refuses, or the discount as JSON and
+        in minor units."""
+        till = self._catalogue.tills.get(request["till_id"])
+        found = offer.eligibility.judge(request, till)
         if isinstance(found, Reason):
-            return found, None
+            return found, None, 0
         amounts = [from_minor(amount, self._decimals) for amount in found]
-        whole = amounts[0] if len(found) == 1 else from_minor(sum(found), self._decimals)
-        discount = {"amount": whole, "currency": self._currency, "lines": amounts}
-        return None, orjson.dumps(discount).decode()
+        whole = sum(found)
+        shown = amounts[0] if len(found) == 1 else from_minor(whole, self._decimals)
+        discount = {"amount": shown, "currency": self._currency, "lines": amounts}
+        return None, orjson.dumps(discount).decode(), whole
 
     def outcomes(
         self, requests: list[dict[str, Any]], decisions: list[Decided]
@@ -114,7 +140,14 @@ class Redeeming:
             if request["type"] != "reverse":
                 redeemed = Redeemed(*rest)
                 said["discount"] = orjson.Fragment(redeemed.discount)
-                more["day"] = redeemed.day
+                more = {
+                    "day": redeemed.day,
+                    "discount_minor": redeemed.discount_minor,
+                    "bill_minor": redeemed.bill_minor,
+                }
+                if isinstance(redeemed.issued, list):
+                    starts, expires = redeemed.issued
+                    more["issued"] = {"starts": starts, "expires": or_none(expires)}
         if changed_something(decided):
             said["ledger"] = change(decided, request["fingerprint"], **more)
         return said

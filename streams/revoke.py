@@ -9,7 +9,7 @@ from state.fingerprint import fingerprint
 from state.keys import customer_key, request_key
 from state.layout import Revoked, RevokeOp
 from state.ledger import Decided, Transition
-from streams.outcomes import REST, change, changed_something, outcome
+from streams.outcomes import REST, change, changed_something, or_none, outcome
 from streams.settings import Settings
 
 
@@ -27,10 +27,10 @@ class Revoking:
         offer = self._catalogue.get(request["offer_id"])
         customers = sorted(set(request.get("customer_ids") or ()))
         content = request["fingerprint"] = fingerprint("revoke", request["scope"], customers)
-        key, of_customers = b"", []
+        key, of_customers = b"", list[Any]()
         if offer is not None:
             key = request_key("revoke", str(offer.number), request["request_id"])
-            of_customers = [customer_key(offer.number, customer) for customer in customers]
+            of_customers = [[one, customer_key(offer.number, one)] for one in customers]
         return RevokeOp(
             offset,
             request["type"],
@@ -60,10 +60,11 @@ class Revoking:
         more: dict[str, Any] = {}
         if not decided.content[0]:
             revoked = Revoked(*decided.content[REST:])
-            said["revoked"] = None if revoked.ended is False else revoked.ended
+            said["revoked"] = or_none(revoked.ended)
             more = {
-                "watermark": None if revoked.watermark is False else revoked.watermark,
+                "watermark": or_none(revoked.watermark),
                 "revoked": revoked.serials,
+                "stock": or_none(revoked.stock),
             }
         if changed_something(decided):
             said["ledger"] = change(decided, request["fingerprint"], **more)

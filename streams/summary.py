@@ -10,9 +10,15 @@ from streams.offers import as_written
 
 def summary(fields: dict[bytes, bytes]) -> dict[str, Any]:
     """An offer's hash as the JSON of `/offers`: what it is, and how it is going."""
-    claim = msgpack.unpackb(fields[b"claim"]) if b"claim" in fields else None
+    claim, stores = (
+        msgpack.unpackb(fields[name]) if name in fields else None for name in (b"claim", b"stores")
+    )
     offer = as_written(
-        fields[b"definition"], fields[b"lead"].decode(), fields[b"offer_code"].decode(), claim
+        fields[b"definition"],
+        fields[b"lead"].decode(),
+        fields[b"offer_code"].decode(),
+        claim,
+        stores,
     )
     issued, redeemed = int(fields[b"issued"]), int(fields[b"redeemed"])
     return {

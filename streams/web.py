@@ -1,7 +1,9 @@
 """The worker's pages: offers for people, `/health` for the orchestrator, `/metrics` for graphs."""
 
 import html
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -10,6 +12,7 @@ from mode import Service
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from state.ledger import Ledger, LedgerAway
+from streams.code_space import code_space
 from streams.metrics import Metrics
 from streams.restart import leave
 from streams.summary import summary
@@ -21,6 +24,8 @@ td.n{{text-align:right}}tr:nth-child(even){{background:#f4f4f4}}</style>
 <table><tr><th>Offer<th>Name<th>Expiry<th>Claimed by<th>Issued<th>Redeemed<th>Rate</tr>
 {rows}</table>"""
 
+_CODE_SPACES_S = 15.0
+
 
 class Pages(Service):
     """Serves on ``port`` until stopped. ``ready`` says whether the worker decides."""
@@ -31,6 +36,7 @@ class Pages(Service):
     ) -> None:  # fmt: skip
         super().__init__(**more)
         self._port, self._ledger, self._metrics, self._ready = port, ledger, metrics, ready
+        self._look_again = 0.0
 
     async def on_start(self) -> None:
         application = web.Application(client_max_size=1 << 16)
@@ -58,9 +64,28 @@ class Pages(Service):
         return _json(body, 200 if waiting_for is None else 503)
 
     async def _figures(self, _: web.Request) -> web.Response:
+        with suppress(LedgerAway):  # what the worker counts itself is shown in any case
+            await self._look_at_code_spaces()
         return web.Response(
             body=generate_latest(self._metrics.registry),
             headers={"Content-Type": CONTENT_TYPE_LATEST},
+        )
+
+    async def _look_at_code_spaces(self) -> None:
+        """Every so often, not at every scrape: it reads all offers."""
+        if time.monotonic() < self._look_again:
+            return
+        self._look_again = time.monotonic() + _CODE_SPACES_S
+        _, found = await self._ledger.in_thread(self._ledger.changed_offers)
+        spaces = {
+            orjson.loads(fields[b"definition"])["offer_id"]: code_space(fields) for fields in found
+        }
+        self._metrics.guessable(
+            {
+                offer_id: space["issued"] / space["possible"]
+                for offer_id, space in spaces.items()
+                if space and space["guessable"]
+            }
         )
 
     async def _offers(self, _: web.Request) -> web.Response:
@@ -76,7 +101,9 @@ class Pages(Service):
             )
         except LedgerAway as away:
             return _json({"error": str(away)}, 503)
-        return _json(summary(fields)) if fields else _json({"error": "no such offer"}, 404)
+        if not fields:
+            return _json({"error": "no such offer"}, 404)
+        return _json(summary(fields) | {"code_space": code_space(fields)})
 
     async def _page(self, _: web.Request) -> web.Response:
         try:

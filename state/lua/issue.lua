@@ -1,46 +1,98 @@
--- Issue: hand a customer the offer's next coupon. A ladder of guards in order of precedence.
+-- Issue: hand a customer the offer's next coupon. Resend: say again which a customer has. Each a
+-- ladder of guards in order of precedence, then its effects.
+local function offer_expired(op, offer) return offer.ends and op[OP.second] > offer.ends end
+
+-- Was the customer issued a coupon of one of the offers that exclude from this one?
+local function received_excluded(op)
+  for _, other in ipairs(op[OP.others]) do
+    local offer = offer_of(other[1])
+    if offer then
+      local issued = issued_to(offer, customer_of(other[2]))
+      for i = 2, #issued, 2 do
+        if issued[i] > op[OP.received_since] then return true end
+      end
+    end
+  end
+  return false
+end
+
+-- The position of the next free code that is in effect, nil where there is none.
+local function next_free(offer)
+  while offer.taken < offer.stock do
+    local position = tonumber(call('HGET', place_in('stock', offer, offer.taken)) or '-1')
+    if range_of(offer, position) and not coupon_of(offer, position) then return position end
+    offer.taken, offer.changed = offer.taken + 1, true      -- its upload was given up
+  end
+end
+
 local function refusal(op, offer)
-  local limits, record = offer.limits, customer_of(op[OP.customer_key])
-  local claim, offer_end = offer.claim, offer.ends
-  if offer_end and op[OP.second] > offer_end then return REASON.offer_expired end
+  local limits, claim = offer.limits, offer.claim
+  if offer_expired(op, offer) then return REASON.offer_expired end
   if not claim or claim.service ~= op[OP.service] or claim.holder ~= op[OP.holder] then
     return REASON.not_claimed_by_service
   end
-  if limits.issue_per_customer and issues_of(record) >= limits.issue_per_customer then
+  if not in_audience(op, offer) then return REASON.not_in_audience end
+  if received_excluded(op) then return REASON.received_excluded_offer end
+  local issued = issued_to(offer, customer_of(op[OP.customer_key]))
+  if limits.issue_per_customer and #issued / 2 >= limits.issue_per_customer then
     return REASON.customer_limit_reached
   end
-  if too_near(record[CUSTOMER.issued], 2, op[OP.day], limits.issue_gap_days) then
-    return REASON.gap_not_elapsed
-  end
+  if too_near(issued, 2, op[OP.day], limits.issue_gap_days) then return REASON.gap_not_elapsed end
   if limits.issue_total and offer.issued >= limits.issue_total then
     return REASON.offer_limit_reached
   end
-  if offer.closed or offer.issued >= limits.possible_codes then return REASON.codes_exhausted end
+  if offer.uploaded then
+    if not next_free(offer) then return REASON.codes_exhausted end
+  elseif offer.closed or (limits.possible_codes and offer.issued >= limits.possible_codes) then
+    return REASON.codes_exhausted
+  end
 end
 
-local function resend_refusal(op, offer)
-  if offer.ends and op[OP.second] > offer.ends then return REASON.offer_expired end
-  return REASON.resend_not_allowed       -- no offer that allows it is accepted yet
+-- The serial to give, and its code where that was uploaded.
+local function next_serial(offer)
+  if not offer.uploaded then return offer.issued, false end
+  local position = next_free(offer)
+  offer.taken = offer.taken + 1
+  return position, uploaded_code(offer, position)[1]
+end
+
+local function issue(op, offer)
+  local reason = refusal(op, offer)
+  if reason then return decision(op, offer, reason) end
+  local serial, code = next_serial(offer)
+  local record = customer_of(op[OP.customer_key])
+  offer.issued = offer.issued + 1
+  offer.last_issued = now
+  coupon_of(offer, serial)
+  keep_coupon(offer, serial,
+              { op[OP.customer_id], op[OP.starts], op[OP.expires], false, {} })
+  note_issued(record, serial, op[OP.day])
+  keep_customer(op[OP.customer_key], record)
+  return decision(op, offer, nil, {
+    serial, op[OP.starts], op[OP.expires], expiry(offer, op[OP.expires]), op[OP.day],
+    #issued_to(offer, record) / 2, offer.issued, code, offer.uploaded and offer.taken })
+end
+
+local function resend(op, offer)
+  if offer_expired(op, offer) then return decision(op, offer, REASON.offer_expired) end
+  if not offer.limits.resend then return decision(op, offer, REASON.resend_not_allowed) end
+  local found = {}
+  local record = customer_of(op[OP.customer_key])
+  for _, serial in ipairs(coupons_of(offer, record, op[OP.customer_id])) do
+    local coupon = coupon_of(offer, serial)
+    if is_active(offer, serial, coupon, op[OP.second]) then
+      found[#found + 1] = {
+        serial, coupon[COUPON.starts], expiry(offer, coupon[COUPON.expires]),
+        offer.uploaded and uploaded_code(offer, serial)[1] }
+    end
+  end
+  if #found == 0 then return decision(op, offer, REASON.no_active_coupon) end
+  return decision(op, offer, nil, { op[OP.content], found })
 end
 
 return finish(function(op)
   local offer = offer_of(op[OP.offer_id])
   if not offer then return decision(op, false, REASON.offer_not_found, nil, true) end
-  if op[OP.kind] == 'resend' then return decision(op, offer, resend_refusal(op, offer)) end
-  local reason = refusal(op, offer)
-  if reason then return decision(op, offer, reason) end
-
-  local serial, record = offer.issued, customer_of(op[OP.customer_key])
-  local coupon = { op[OP.customer_id], op[OP.starts], op[OP.expires], false, {} }
-  offer.issued = serial + 1
-  offer.last_issued = now
-  coupon_of(offer, serial)
-  keep_coupon(offer, serial, coupon)
-  local issued = record[CUSTOMER.issued]
-  issued[#issued + 1] = serial
-  issued[#issued + 1] = op[OP.day]
-  keep_customer(op[OP.customer_key], record)
-  return decision(op, offer, nil, {
-    serial, op[OP.starts], op[OP.expires], expiry(offer, coupon), op[OP.day],
-    issues_of(record), offer.issued })
+  if op[OP.kind] == 'resend' then return resend(op, offer) end
+  return issue(op, offer)
 end)

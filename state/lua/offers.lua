@@ -1,39 +1,28 @@
 -- Offers: create, edit, claim. The definition is checked outside; here is what only one can have.
 local stamp = tonumber(call('GET', base .. 'stamp') or '0')
 local numbers = tonumber(call('GET', base .. 'numbers') or '0')
-local taken = {}            -- key -> field -> value: what this call gives out, over what Redis has
-local changed = {}          -- offer_id -> fields of its hash
-
-local function holder_of(key, field)
-  local mine = taken[key] and taken[key][field]
-  if mine ~= nil then return mine end
-  return call('HGET', base .. key, field)
-end
-
-local function take(key, field, value)
-  taken[key] = taken[key] or {}
-  taken[key][field] = value
-end
+local changed = {}          -- offer_id -> fields of its hash, but for the counts
+local removed = {}          -- offer_id -> true: its uploaded stores are no more
 
 local function fields_of(offer_id)
   if changed[offer_id] ~= nil then return changed[offer_id] end
   local list, fields = call('HGETALL', base .. 'offer:' .. offer_id), {}
   for i = 1, #list, 2 do fields[list[i]] = list[i + 1] end
+  for _, name in ipairs(COUNTS) do fields[name] = nil end     -- these are the offer table's
   return next(fields) and fields or false
 end
 
 -- No lead of one length of code begins another: a till's bare code names its offer.
-local function lead_is_free(length, lead)
+-- Uploaded codes are marked by their first characters only, so what is longer may be one of them.
+-- A common code is a lead that is the whole code: whether it was uploaded is looked up.
+local function lead_is_free(op, lead)
+  local length, common = op[OP.length], op[OP.code_key] ~= ''
   for n = 1, #lead - 1 do
     local holder = holder_of('leads', length .. ':' .. string.sub(lead, 1, n))
-    if holder and holder ~= '+' then return false end
+    if holder and holder ~= '+' and not (common and holder == 'uploaded') then return false end
   end
+  if common and get(uploaded_table(), op[OP.code_key]) then return false end
   return not holder_of('leads', length .. ':' .. lead)
-end
-
-local function take_lead(length, lead, offer_id)
-  for n = 1, #lead - 1 do take('leads', length .. ':' .. string.sub(lead, 1, n), '+') end
-  take('leads', length .. ':' .. lead, offer_id)
 end
 
 local function first_free(candidates, is_free)
@@ -78,9 +67,7 @@ local function refusal(op, fields, found)
     if not found.code then return REASON.offer_code_taken, op[OP.offer_codes][1] end
   end
   if creates and op[OP.leads] then
-    found.lead = first_free(op[OP.leads], function(lead)
-      return lead_is_free(op[OP.length], lead)
-    end)
+    found.lead = first_free(op[OP.leads], function(lead) return lead_is_free(op, lead) end)
     if not found.lead then return REASON.code_taken, op[OP.leads][1] end
   end
   local field = not creates and edit_refusal(op, fields)
@@ -92,12 +79,20 @@ end
 
 local function new_fields(op, found)
   numbers = numbers + 1
-  take_lead(op[OP.length], found.lead, op[OP.offer_id])
+  if found.lead then take_lead(op[OP.length], found.lead, op[OP.offer_id]) end
   return {
     number = numbers, version = 0, issued = 0, redeemed = 0, sequence = 0, watermark = 0,
-    closed = '0', lead = found.lead, length = op[OP.length], codes = op[OP.codes],
-    expiry_type = op[OP.expiry_type], created_at = now, created_by = op[OP.actor],
+    discounted = 0, revenue = 0, closed = '0', lead = found.lead or '', length = op[OP.length],
+    codes = op[OP.codes], expiry_type = op[OP.expiry_type], created_at = now,
+    created_by = op[OP.actor],
   }
+end
+
+local function new_version(op, fields)
+  stamp = stamp + 1
+  fields.version = tonumber(fields.version) + 1
+  fields.modified_at, fields.modified_by, fields.stamp = now, op[OP.actor], stamp
+  changed[op[OP.offer_id]] = fields
 end
 
 local function change(op, fields, found)
@@ -105,8 +100,11 @@ local function change(op, fields, found)
   fields = fields or new_fields(op, found)
   if definition then
     fields.definition, fields.limits = definition, op[OP.limits]
-    fields.limits.possible_codes = op[OP.radix] ^ (op[OP.length] - #fields.lead)
+    if fields.limits.codes == 'generated' then
+      fields.limits.possible_codes = op[OP.radix] ^ (op[OP.length] - #fields.lead)
+    end
     fields.limits = pack(fields.limits)
+    if op[OP.stores] then fields.stores = nil; removed[offer_id] = true end
   end
   if found.code and found.code ~= fields.offer_code then
     if fields.offer_code then take('offer_codes', fields.offer_code, false) end
@@ -117,18 +115,13 @@ local function change(op, fields, found)
     fields.claim = pack(op[OP.claim])
     if op[OP.claim].service == 'outbound' then take('campaigns', op[OP.claim].holder, offer_id) end
   end
-  stamp = stamp + 1
-  fields.version = tonumber(fields.version) + 1
-  fields.modified_at, fields.modified_by, fields.stamp = now, op[OP.actor], stamp
+  new_version(op, fields)
   return fields
 end
 
 local function write_changes()
-  for key, fields in pairs(taken) do
-    for field, value in pairs(fields) do
-      if value then write(base .. key, field, value) else call('HDEL', base .. key, field) end
-    end
-  end
+  write_registers()
+  for offer_id in pairs(removed) do call('HDEL', base .. 'offer:' .. offer_id, 'stores') end
   for offer_id, fields in pairs(changed) do
     for field, value in pairs(fields) do write(base .. 'offer:' .. offer_id, field, value) end
     if fields.stamp then call('ZADD', base .. 'catalogue', fields.stamp, offer_id) end
@@ -142,26 +135,18 @@ local function snapshot(fields)
     tonumber(fields.number), fields.definition, fields.lead, tonumber(fields.length),
     fields.offer_code, fields.claim and unpack_(fields.claim) or false,
     tonumber(fields.created_at), fields.created_by, tonumber(fields.modified_at),
-    fields.modified_by }
+    fields.modified_by, fields.stores and unpack_(fields.stores) or false }
 end
 
-local function decide(op)
+local function define(op)
   local fields, found = fields_of(op[OP.offer_id]), {}
   local reason, detail = refusal(op, fields, found)
-  local numbered = fields
-  if not reason then
-    fields = change(op, fields, found)
-    numbered = fields
+  if reason then
+    local forgets = reason == REASON.offer_not_found
+    return decision(op, offer_of(op[OP.offer_id]), reason, { detail or false }, forgets)
   end
-  if numbered then
-    numbered.sequence = tonumber(numbered.sequence) + 1
-    changed[op[OP.offer_id]] = numbered
-  end
-  local head_ = { version = numbered and tonumber(numbered.version),
-                  sequence = numbered and numbered.sequence - 1 }
-  local forgets = reason == REASON.offer_not_found
-  local rest = reason and { detail or false } or snapshot(fields)
-  return decision(op, numbered and head_ or false, reason, rest, forgets)
+  local offer = offer_of(op[OP.offer_id])
+  fields = change(op, fields, found)
+  if offer then learn_rules(offer, fields) else offer = new_offer(op[OP.offer_id], fields) end
+  return decision(op, offer, nil, snapshot(fields))
 end
-
-return finish(decide, write_changes)

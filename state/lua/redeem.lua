@@ -1,97 +1,79 @@
--- Redeem, validate, reverse. Each a ladder of guards in order of precedence, then its effects.
-local function refusal(op, offer, coupon)
-  local limits, serial = offer.limits, op[OP.serial]
-  local has_customer = op[OP.customer_id] ~= ''
-  local record = has_customer and customer_of(op[OP.customer_key])
-  local expires = expiry(offer, coupon)
-  if revoked(offer, serial, coupon) then return REASON.coupon_revoked end
-  if limits.uses_per_coupon and standing(coupon) >= limits.uses_per_coupon then
-    return REASON.coupon_redeemed
-  end
-  if expires and op[OP.second] > expires then return REASON.coupon_expired end
-  if op[OP.second] < coupon[COUPON.starts] then return REASON.not_started end
-  if not limits.anyone_may_redeem and coupon[COUPON.recipient] ~= op[OP.customer_id] then
-    return REASON.not_recipient
-  end
-  if op[OP.verdict] then return op[OP.verdict] end
-  if record and limits.redeem_per_customer
-      and redemptions_of(record) >= limits.redeem_per_customer then
-    return REASON.customer_limit_reached
-  end
-  if record and too_near(record[CUSTOMER.redeemed], 1, op[OP.day], limits.redeem_gap_days) then
-    return REASON.gap_not_elapsed
-  end
-  if limits.redeem_total and offer.redeemed >= limits.redeem_total then
-    return REASON.offer_limit_reached
-  end
-end
-
+-- Redeem, validate: the code's coupon, the guards of refusals.lua, then the effects.
 -- {serial, coupon's, customer's, offer's redemptions standing now}
-local function totals(op, offer, coupon)
+local function totals(op, offer, serial, coupon)
   local of_customer = op[OP.customer_id] ~= '' and redemptions_of(customer_of(op[OP.customer_key]))
-  return { op[OP.serial], standing(coupon), of_customer, offer.redeemed }
+  return { serial, standing(coupon), of_customer, offer.redeemed }
 end
 
--- The code's coupon, nil where none has been issued under it.
+-- The code's coupon and its serial, nil where none has been issued under it.
 local function issued_coupon(op, offer)
+  if not offer then return nil end
   local serial = op[OP.serial]
-  if offer and serial and serial < offer.issued then return coupon_of(offer, serial) or nil end
+  if offer.uploaded then
+    serial = unpack_(get(uploaded_table(), op[OP.code_key]))[2]
+  elseif offer.limits.codes == 'common' then
+    serial = own_coupon(op, offer)
+  elseif not serial or serial >= offer.issued then
+    return nil
+  end
+  return serial and coupon_of(offer, serial) or nil, serial
+end
+
+local function use(op, offer, serial, coupon)
+  local uses, customer_id = coupon[COUPON.uses], op[OP.customer_id]
+  local redemption = { op[OP.request_id], customer_id, op[OP.day], false,
+                       op[OP.discount_minor], op[OP.bill_minor] }
+  uses[#uses + 1] = redemption
+  keep_coupon(offer, serial, coupon)
+  offer.last_redeemed = now
+  if coupon[COUPON.recipient] == '' and customer_id ~= '' then
+    note_taken(customer_of(op[OP.customer_key]), serial)
+  end
+  count_redemption(offer, redemption, op[OP.customer_key], 1)
+end
+
+local function accept(op, offer, serial, coupon, only_asked, issued)
+  if not only_asked then use(op, offer, serial, coupon) end
+  local rest = totals(op, offer, serial, coupon)
+  rest[5], rest[6] = op[OP.day], op[OP.discount]
+  rest[7], rest[8], rest[9] = op[OP.discount_minor], op[OP.bill_minor], issued
+  return decision(op, offer, nil, rest, only_asked)
+end
+
+-- A common code that its customer was issued nothing under: the coupon is given with its use.
+local function redeem_as_newcomer(op, offer, only_asked)
+  local reason = newcomers_refusal(op, offer)
+  if reason then return decision(op, offer, reason, nil, only_asked) end
+  local serial, coupon = offer.issued, { op[OP.customer_id], op[OP.starts], op[OP.expires], false, {} }
+  if not only_asked then
+    offer.issued = serial + 1
+    offer.last_issued = now
+    coupon_of(offer, serial)
+    note_issued(customer_of(op[OP.customer_key]), serial, op[OP.day])
+  end
+  return accept(op, offer, serial, coupon, only_asked, { op[OP.starts], op[OP.expires] })
+end
+
+-- An uploaded code that was never issued: not found, unless its like were revoked.
+local function stock_refusal(op, offer)
+  if not offer or not offer.uploaded then return nil end
+  local position = unpack_(get(uploaded_table(), op[OP.code_key]))[2]
+  if position < offer.watermark and range_of(offer, position) then return REASON.coupon_revoked end
 end
 
 local function redeem(op)
   local offer = offer_of(op[OP.offer_id])
-  local coupon = issued_coupon(op, offer)
   local only_asked = op[OP.kind] == 'validate'
-  if not coupon then return decision(op, offer, REASON.code_not_found, nil, true) end
-  local reason = refusal(op, offer, coupon)
-  if reason then return decision(op, offer, reason, { op[OP.serial] }, only_asked) end
-  if not only_asked then
-    local uses = coupon[COUPON.uses]
-    uses[#uses + 1] = { op[OP.request_id], op[OP.customer_id], op[OP.day], false }
-    keep_coupon(offer, op[OP.serial], coupon)
-    offer.redeemed = offer.redeemed + 1
-    offer.last_redeemed = now
-    if op[OP.customer_id] ~= '' then
-      local record = customer_of(op[OP.customer_key])
-      count_day(record, op[OP.day], 1)
-      keep_customer(op[OP.customer_key], record)
+  local coupon, serial = issued_coupon(op, offer)
+  if not coupon then
+    if offer and offer.limits.codes == 'common' then
+      return redeem_as_newcomer(op, offer, only_asked)
     end
+    local reason = stock_refusal(op, offer)
+    if reason then return decision(op, offer, reason, nil, only_asked) end
+    return decision(op, offer, REASON.code_not_found, nil, true)
   end
-  local rest = totals(op, offer, coupon)
-  rest[5], rest[6] = op[OP.day], op[OP.discount]
-  return decision(op, offer, nil, rest, only_asked)
+  local reason = refusal(op, offer, serial, coupon)
+  if reason then return decision(op, offer, reason, { serial }, only_asked) end
+  return accept(op, offer, serial, coupon, only_asked, false)
 end
-
-local function redemption_of(coupon, op)
-  for _, use in ipairs(coupon and coupon[COUPON.uses] or {}) do
-    if use[USE.redemption_id] == op[OP.redemption_id]
-        and use[USE.customer_id] == op[OP.customer_id] then return use end
-  end
-end
-
-local function reverse(op)
-  local offer = offer_of(op[OP.offer_id])
-  local coupon = issued_coupon(op, offer)
-  local use = redemption_of(coupon, op)
-  if not use then return decision(op, offer, REASON.redemption_not_found) end
-  local expires, serial, reason = expiry(offer, coupon), op[OP.serial], nil
-  if use[USE.reversed_by] then reason = REASON.already_reversed
-  elseif revoked(offer, serial, coupon) then reason = REASON.coupon_revoked
-  elseif expires and op[OP.second] > expires then reason = REASON.coupon_expired end
-  if reason then return decision(op, offer, reason, { serial }) end
-
-  use[USE.reversed_by] = op[OP.request_id]
-  keep_coupon(offer, serial, coupon)
-  offer.redeemed = offer.redeemed - 1
-  if op[OP.customer_id] ~= '' then
-    local record = customer_of(op[OP.customer_key])
-    count_day(record, use[USE.day], -1)
-    keep_customer(op[OP.customer_key], record)
-  end
-  return decision(op, offer, nil, totals(op, offer, coupon))
-end
-
-return finish(function(op)
-  if op[OP.kind] == 'reverse' then return reverse(op) end
-  return redeem(op)
-end)

@@ -6,14 +6,20 @@ local generations = {}
 
 local facts = {}
 
-function facts.issue(offer, serial, customer_id, customer_key, starts, expires, day)
-  offer.issued = max(offer.issued, serial + 1)
-  if coupon_of(offer, serial) then return end
+-- The serials of generated codes count up; of uploaded ones there is but a count of coupons.
+local function note_serial(offer, serial, is_new)
+  if not offer.uploaded then offer.issued = max(offer.issued, serial + 1)
+  elseif is_new then offer.issued = offer.issued + 1 end
+end
+
+function facts.issue(offer, serial, customer_id, customer_key, starts, expires, day, stock)
+  local known = coupon_of(offer, serial)
+  note_serial(offer, serial, not known)
+  offer.taken = max(offer.taken, stock)
+  if known then return end
   keep_coupon(offer, serial, { customer_id, starts, expires, false, {} })
   local record = customer_of(customer_key)
-  local issued = record[CUSTOMER.issued]
-  issued[#issued + 1] = serial
-  issued[#issued + 1] = day
+  note_issued(record, serial, day)
   keep_customer(customer_key, record)
 end
 
@@ -25,19 +31,18 @@ end
 
 -- What was committed may speak of a coupon or redemption that was decided before it, but lost before
 -- it was committed itself. Its serial isn't given again; its redemption counts.
-function facts.redeem(offer, serial, redemption_id, customer_id, customer_key, day)
-  offer.issued = max(offer.issued, serial + 1)
-  local coupon = coupon_of(offer, serial) or { customer_id, 0, false, false, {} }
+function facts.redeem(offer, serial, redemption_id, customer_id, customer_key, day, discount, bill)
+  local coupon = coupon_of(offer, serial)
+  note_serial(offer, serial, not coupon)
+  coupon = coupon or { customer_id, 0, false, false, {} }
   if use_of(coupon, redemption_id) then return end
-  local uses = coupon[COUPON.uses]
-  uses[#uses + 1] = { redemption_id, customer_id, day, false }
+  local use, uses = { redemption_id, customer_id, day, false, discount, bill }, coupon[COUPON.uses]
+  uses[#uses + 1] = use
   keep_coupon(offer, serial, coupon)
-  offer.redeemed = offer.redeemed + 1
-  if customer_id ~= '' then
-    local record = customer_of(customer_key)
-    count_day(record, day, 1)
-    keep_customer(customer_key, record)
+  if coupon[COUPON.recipient] == '' and customer_id ~= '' then
+    note_taken(customer_of(customer_key), serial)
   end
+  count_redemption(offer, use, customer_key, 1)
 end
 
 function facts.reverse(offer, serial, redemption_id, customer_key, reversed_by)
@@ -46,26 +51,68 @@ function facts.reverse(offer, serial, redemption_id, customer_key, reversed_by)
   if not use or use[USE.reversed_by] then return end
   use[USE.reversed_by] = reversed_by
   keep_coupon(offer, serial, coupon)
-  offer.redeemed = offer.redeemed - 1
-  if use[USE.customer_id] ~= '' then
-    local record = customer_of(customer_key)
-    count_day(record, use[USE.day], -1)
-    keep_customer(customer_key, record)
-  end
+  count_redemption(offer, use, customer_key, -1)
 end
 
-function facts.revoke(offer, watermark, closes, serials)
+function facts.revoke(offer, watermark, closes, serials, stock)
   offer.watermark = max(offer.watermark, watermark)
-  offer.issued = max(offer.issued, watermark)
-  offer.closed = offer.closed or closes
+  offer.taken = max(offer.taken, stock)
+  if not offer.uploaded then offer.issued = max(offer.issued, watermark) end
+  offer.closed = offer.closed or (closes and not offer.uploaded)
   for _, serial in ipairs(serials) do
     local coupon = coupon_of(offer, serial)
-    offer.issued = max(offer.issued, serial + 1)
+    if not offer.uploaded then offer.issued = max(offer.issued, serial + 1) end
     if coupon then
       coupon[COUPON.revoked] = true
       keep_coupon(offer, serial, coupon)
     end
   end
+end
+
+function facts.export(offer, first, count, day, starts, expires)
+  offer.issued = max(offer.issued, first + count)
+  if not range_of(offer, first) then add_range(offer, { first, count, day, starts, expires }) end
+end
+
+-- A part of an upload that waited for others: codes, customers or stores.
+function facts.part(offer, kind, part, parts, generation, first, count, issued, stores)
+  local waiting = waiting_for(offer, kind, part, parts, generation > 0 and generation or nil)
+  add_part(offer, kind, waiting, { part, first, count, issued, stores or nil })
+end
+
+function facts.codes(offer, items, first, stock_first, third_party)
+  local stored = uploaded_code(offer, first)
+  if stored and stored[1] == items[1][1] then return end
+  put_codes(offer, items, first, stock_first, third_party)
+end
+
+function facts.codes_in_effect(offer, runs, day, starts, expires, issued, stock)
+  offer.upload.upload_codes, offer.new_upload = nil, true
+  for _, run in ipairs(runs) do
+    if range_of(offer, run[1]) then return end
+  end
+  put_in_effect(offer, runs, day, starts, expires, issued, stock)
+end
+
+function facts.audience(offer, generation, customers_)
+  additions[#additions + 1] = { audience_key(offer, generation), customers_ }
+  offer.audiences = max(offer.audiences, generation)
+end
+
+function facts.audience_in_effect(offer, generation, total)
+  local waiting = offer.upload.set_audience
+  if waiting and waiting.generation ~= generation then
+    unlinked[#unlinked + 1] = audience_key(offer, waiting.generation)
+  end
+  offer.upload.set_audience, offer.new_upload = nil, true
+  if generation > abs(offer.audience) then set_audience_to(offer, generation, total)
+  elseif generation < abs(offer.audience) then
+    unlinked[#unlinked + 1] = audience_key(offer, generation)
+  end
+end
+
+function facts.stores_in_effect(offer)
+  offer.upload.set_stores, offer.new_upload = nil, true
 end
 
 -- The highest sequence and the last moments (milliseconds) seen among an offer's outcomes.
@@ -87,22 +134,19 @@ end
 
 local stamp = tonumber(call('GET', base .. 'stamp') or '0')
 local stamped = {}
-local counts = { 'issued', 'redeemed', 'sequence', 'watermark', 'closed' }
 local function offer_fact(offer_id, fields)
   if call('HEXISTS', base .. 'offer:' .. offer_id, 'number') == 1 then
-    for _, name in ipairs(counts) do fields[name] = nil end    -- other facts have counted already
+    for _, name in ipairs(COUNTS) do fields[name] = nil end    -- other facts have counted already
+    fields.closed = nil
   end
   stamp = stamp + 1
   fields.stamp = stamp
   stamped[offer_id] = stamp
   for field, value in pairs(fields) do write(base .. 'offer:' .. offer_id, field, value) end
-  write(base .. 'offer_codes', fields.offer_code, offer_id)
-  for n = 1, #fields.lead - 1 do
-    write(base .. 'leads', fields.length .. ':' .. string.sub(fields.lead, 1, n), '+')
-  end
-  write(base .. 'leads', fields.length .. ':' .. fields.lead, offer_id)
+  take('offer_codes', fields.offer_code, offer_id)
+  if fields.lead ~= '' then take_lead(fields.length, fields.lead, offer_id) end
   local claim = fields.claim and unpack_(fields.claim)
-  if claim and claim.service == 'outbound' then write(base .. 'campaigns', claim.holder, offer_id) end
+  if claim and claim.service == 'outbound' then take('campaigns', claim.holder, offer_id) end
 end
 
 for _, fact in ipairs(unpack_(ARGV[2])) do
@@ -117,5 +161,7 @@ for _, fact in ipairs(unpack_(ARGV[2])) do
 end
 for offer_id, at in pairs(stamped) do call('ZADD', base .. 'catalogue', at, offer_id) end
 call('SET', base .. 'stamp', stamp)
+write_registers()
+write_parts()
 write_all()
 return { 'OK' }

@@ -1,16 +1,10 @@
 -- Revoke: end coupons that were not used. A whole offer by a watermark, customers one by one.
 local function revoke_customers(op, offer)
   local ended = {}
-  for _, key in ipairs(op[OP.customer_keys]) do
-    local issued = customer_of(key)[CUSTOMER.issued]
-    for i = 1, #issued, 2 do
-      local serial = issued[i]
+  for _, customer in ipairs(op[OP.customers]) do
+    for _, serial in ipairs(coupons_of(offer, customer_of(customer[2]), customer[1])) do
       local coupon = coupon_of(offer, serial)
-      local expires, uses = expiry(offer, coupon), offer.limits.uses_per_coupon
-      local active = not revoked(offer, serial, coupon)
-          and not (expires and op[OP.second] > expires)
-          and not (uses and standing(coupon) >= uses)
-      if active then
+      if is_active(offer, serial, coupon, op[OP.second]) then
         coupon[COUPON.revoked] = true
         keep_coupon(offer, serial, coupon)
         ended[#ended + 1] = serial
@@ -20,21 +14,33 @@ local function revoke_customers(op, offer)
   return ended
 end
 
+-- Where what is in effect of an uploaded offer's codes ends, as a position.
+local function end_of_ranges(offer)
+  local last = offer.ranges[#offer.ranges]
+  return last and last[RANGE.first] + last[RANGE.size] or 0
+end
+
+-- Nothing more is issued: of an uploaded offer, until more codes are uploaded.
+local function end_unissued(offer)
+  if offer.uploaded then offer.taken = offer.stock else offer.closed = true end
+end
+
 return finish(function(op)
   local offer = offer_of(op[OP.offer_id])
   if not offer then return decision(op, false, REASON.offer_not_found, nil, true) end
-  local count, watermark, ended = false, false, {}
+  local count, watermark, stock, ended = false, false, false, {}
   if op[OP.scope] == 'customers' then
     ended = revoke_customers(op, offer)
     count = #ended
   else
-    offer.closed = true
+    end_unissued(offer)
+    stock = offer.uploaded and offer.taken
     if op[OP.scope] == 'unredeemed' then
-      offer.watermark = offer.issued
+      offer.watermark = offer.uploaded and end_of_ranges(offer) or offer.issued
       watermark = offer.watermark
     else
       count = 0
     end
   end
-  return decision(op, offer, nil, { count, watermark, ended })
+  return decision(op, offer, nil, { count, watermark, ended, stock })
 end)

@@ -2,20 +2,23 @@
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 
 from schemas.topics import LANES
 from state.layout import Coupon, Customer
 from streams.audit.growing import Buckets
 from streams.audit.history import History
 from streams.audit.model import Customer as CustomerModel
-from streams.audit.model import OfferModel
+from streams.audit.model import OfferModel, Unwritten
 from streams.audit.offers_compared import compare_offer, compare_registers
 from streams.audit.redis_state import SINGLE, RedisState, unpacked
+from streams.audit.uploads_compared import UploadsComparison
 from streams.audit.verdict import Findings, Progress
 from streams.settings import Settings
 
 _COUPONS_A_HASH = 64
-_KINDS = {"chain", "decisions", "offer", "coupons", "customers", "requests"}
+_KINDS = {"chain", "decisions", "offer", "coupons", "customers", "requests", "uploaded", "codes",
+          "stock", "audience"}  # fmt: skip
 _LETTERS = {b"o": "offers", b"i": "issue", b"r": "redeem", b"k": "revoke"}
 
 
@@ -39,6 +42,8 @@ class Comparison:
         self._offer_hashes()
         self._coupons(report)
         self._customers(report)
+        uploads = UploadsComparison(self._state, self._offers, self._sizes, self._findings)
+        uploads.run(self._names)
         self._requests(report)
 
     def _wrong(self, text: str) -> None:
@@ -62,7 +67,7 @@ class Comparison:
             if offer is None:
                 self._wrong(f"has the offer {name.partition(':')[2]}, which nobody created")
                 continue
-            for text in compare_offer(offer, fields):
+            for text in compare_offer(offer, fields, self._settings.decimals):
                 self._wrong(f"offer {offer.offer_id} {text}")
             self._findings.compared["offers"] += 1
         for offer_id in left:
@@ -88,12 +93,14 @@ class Comparison:
         self._findings.compared["coupons"] += done
         for offer in self._offers.values():
             for serial, coupon in offer.coupons.items():
+                if isinstance(coupon, Unwritten) and not coupon.uses and not coupon.revoked:
+                    continue
                 name = f"coupon {serial} of offer {offer.offer_id}, customer {coupon.recipient}"
                 self._wrong(f"lacks {name}")
 
     def _coupon(self, offer: OfferModel, serial: int, packed: bytes) -> None:
         found = Coupon(*unpacked(packed))
-        coupon = offer.coupons.pop(serial, None)
+        coupon = offer.coupons.pop(serial, None) or offer.coupon(serial)
         name = f"coupon {serial} of offer {offer.offer_id}"
         if coupon is None:
             self._wrong(f"has {name}, customer {found.recipient}, which was never issued")
@@ -140,13 +147,33 @@ class Comparison:
         found, known = Customer(*unpacked(packed)), offer.customers.pop(customer, None)
         name = f"customer {customer} of offer {offer.offer_id}"
         if known is None:
-            self._wrong(f"has {name}, who never had a coupon")
-            return
+            known = CustomerModel()
+            if not found.uploaded:  # those of an upload that waits or was given up
+                self._wrong(f"has {name}, who never had a coupon")
+                return
         if found.issued != known.issued and _pairs(found.issued) != _pairs(known.issued):
             self._wrong(f"{name} was issued {found.issued[:8]} (serial, day, ...); due "
                         f"{known.issued[:8]}")  # fmt: skip
         if found.redeemed or known.redeemed:
             self._redeemed(name, found.redeemed, known)
+        if (found.taken or known.taken) and sorted(found.taken) != sorted(known.taken or ()):
+            self._wrong(f"{name} redeemed {found.taken[:8]} without being their recipient; due "
+                        f"{(known.taken or [])[:8]}")  # fmt: skip
+        if found.uploaded or known.uploaded:
+            self._uploaded(offer, customer, found.uploaded, known)
+
+    def _uploaded(
+        self, offer: OfferModel, customer: str, found: Sequence[int], known: CustomerModel
+    ) -> None:
+        """Redis may name codes of uploads besides that never took effect."""
+        recipients = offer.uploaded.recipients if offer.uploaded else {}
+        due = set((known.uploaded or [])[::2])
+        name = f"customer {customer} of offer {offer.offer_id}"
+        if lacks := due - set(found):
+            self._wrong(f"{name} lacks the uploaded coupons {sorted(lacks)[:8]}")
+        for serial in set(found) - due:
+            if recipients.get(serial) != customer or offer.span(serial):
+                self._wrong(f"{name} has the uploaded coupon {serial}, which isn't theirs")
 
     def _redeemed(self, name: str, found: list[int], known: CustomerModel) -> None:
         if dict(_pairs(found)) != known.redeemed or len(found) != 2 * len(known.redeemed):

@@ -3,14 +3,16 @@
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from schemas.times import to_second
+from schemas.times import milliseconds_of, to_second
 
 #: coupon's, customer's, offer's count; None where the outcome gives none.
 Totals = tuple[int | None, int | None, int]
 
 
-#: Moments come again: a coupon starts when it is issued, and all of an offer end together.
-_cached_second = lru_cache(maxsize=10_000)(to_second)
+#: Moments come again: a coupon starts when it is issued, all of an offer end together, and many
+#: are decided at once.
+second_of = lru_cache(maxsize=10_000)(to_second)
+_cached_ms = lru_cache(maxsize=10_000)(milliseconds_of)
 
 
 class Decision(NamedTuple):
@@ -48,6 +50,31 @@ class Issuing(NamedTuple):
     starts_shown: int
     expires: int | None
     expires_shown: int | None
+    stock: int | None  # free uploaded codes that are gone after it
+    decided_ms: int
+
+
+class Resending(NamedTuple):
+    content: str | None
+    coupons: tuple["Resent", ...]
+
+
+class Resent(NamedTuple):
+    serial: int
+    code: str
+    starts: int
+    expires: int | None
+    content: str
+
+
+class Redeeming(NamedTuple):
+    """``verdicts``: what the rules without memory may have said (None: nothing against it), one in
+    most cases; without any the request is gone. Amounts None: nobody needs them."""
+
+    verdicts: tuple[str | None, ...]
+    discount_minor: int | None
+    bill_minor: int | None
+    issued: tuple[int, int | None, int] | None  # starts, expires, decided (ms) of a new coupon
 
 
 class Revoking(NamedTuple):
@@ -56,6 +83,7 @@ class Revoking(NamedTuple):
     ended: int | None
     watermark: int | None
     serials: list[int]
+    stock: int | None
 
 
 class Changing(NamedTuple):
@@ -67,10 +95,34 @@ class Changing(NamedTuple):
     detail: str | None
 
 
+class Exporting(NamedTuple):
+    """``asked``: how many (None: the request is gone)."""
+
+    asked: int | None
+    first: int
+    given: int
+    starts: int
+    starts_shown: int
+    expires: int | None
+    expires_shown: int | None
+
+
+class Uploading(NamedTuple):
+    """A part of an upload. ``change``: the outcome's ledger part."""
+
+    part: int
+    parts: int
+    items: int
+    complete: bool
+    total: int | None
+    change: dict[str, Any]
+    decided_ms: int
+
+
 def shorten(
     said: dict[str, Any],
     request: dict[str, Any] | None,
-    ineligible: bool | None,
+    redeeming: Redeeming | None,
     place: tuple[str, int, int],
 ) -> Decision:
     """The outcome of a remembered decision, whose ledger part has a sequence."""
@@ -85,10 +137,10 @@ def shorten(
         said.get("customer_id") or "",
         said.get("code") or "",
         _serial(coupon_id, said["offer_id"]) if coupon_id else -1,
-        _cached_second(said["occurred_at"]),
+        second_of(said["occurred_at"]),
         change.get("day"),
         totals and (totals.get("coupon"), totals["customer"], totals["offer"]),
-        ineligible if kind == "redeem" else _MORE[kind](said, request, change),
+        redeeming if kind == "redeem" else _MORE[kind](said, request, change),
         *place,
     )
 
@@ -100,18 +152,68 @@ def _serial(coupon_id: str, offer_id: str) -> int:
     return int(serial)
 
 
+def decided_ms(said: dict[str, Any]) -> int:
+    """Milliseconds since 1970."""
+    return _cached_ms(said["decided_at"])
+
+
+def _shown(moment: str | None) -> int | None:
+    return None if moment is None else second_of(moment)
+
+
 def _issuing(said: dict[str, Any], request: dict[str, Any] | None, change: dict[str, Any]) -> Any:
     service, holder = (request["service"], request["holder"]) if request else (None, None)
     if said["reason"] is not None:
-        return Issuing(service, holder, 0, 0, None, None)
-    ends = said["expires_at"]
-    starts, starts_shown = change["starts"], _cached_second(said["starts_at"])
-    shown = None if ends is None else _cached_second(ends)
-    return Issuing(service, holder, starts, starts_shown, change["expires"], shown)
+        return Issuing(service, holder, 0, 0, None, None, None, decided_ms(said))
+    starts, starts_shown = change["starts"], second_of(said["starts_at"])
+    return Issuing(
+        service,
+        holder,
+        starts,
+        starts_shown,
+        change["expires"],
+        _shown(said["expires_at"]),
+        change.get("stock"),
+        decided_ms(said),
+    )
 
 
 def _resending(said: dict[str, Any], _: dict[str, Any] | None, __: dict[str, Any]) -> Any:
-    return said.get("coupons")
+    coupons = (
+        Resent(
+            _serial(coupon["coupon_id"], said["offer_id"]),
+            coupon["code"],
+            second_of(coupon["starts_at"]),
+            _shown(coupon["expires_at"]),
+            coupon["content"],
+        )
+        for coupon in said.get("coupons") or ()
+    )
+    return Resending(said.get("content"), tuple(coupons))
+
+
+def _exporting(said: dict[str, Any], request: dict[str, Any] | None, change: dict[str, Any]) -> Any:
+    asked = None if request is None else request["count"]
+    if said["reason"] is not None:
+        return Exporting(asked, 0, asked or 0, 0, 0, None, None)
+    if (said["first"], said["count"]) != (change["first"], change["count"]):
+        raise ValueError(f"says first {said['first']}, count {said['count']}, and noted others")
+    shown = second_of(said["starts_at"]), _shown(said["expires_at"])
+    first, count, starts = change["first"], change["count"], change["starts"]
+    return Exporting(asked, first, count, starts, shown[0], change["expires"], shown[1])
+
+
+def _uploading(said: dict[str, Any], _: dict[str, Any] | None, change: dict[str, Any]) -> Any:
+    if said["reason"] is not None:
+        return Uploading(0, 0, 0, False, None, change, 0)
+    complete, total = said["complete"], said.get("total")
+    part = said["part"], said["parts"], said["items"]
+    return Uploading(*part, complete, total, change, decided_ms(said))
+
+
+def _storing(said: dict[str, Any], request: dict[str, Any] | None, change: dict[str, Any]) -> Any:
+    """Stores take effect as a new version of the offer."""
+    return _changing(said, request, change), _uploading(said, request, change)
 
 
 def _reversing(said: dict[str, Any], _: dict[str, Any] | None, __: dict[str, Any]) -> Any:
@@ -121,7 +223,8 @@ def _reversing(said: dict[str, Any], _: dict[str, Any] | None, __: dict[str, Any
 def _revoking(said: dict[str, Any], request: dict[str, Any] | None, change: dict[str, Any]) -> Any:
     customers = None if request is None else frozenset(request.get("customer_ids") or ())
     ended, watermark = said.get("revoked"), change.get("watermark")
-    return Revoking(said["scope"], customers, ended, watermark, change.get("revoked") or [])
+    serials, stock = change.get("revoked") or [], change.get("stock")
+    return Revoking(said["scope"], customers, ended, watermark, serials, stock)
 
 
 def _changing(said: dict[str, Any], request: dict[str, Any] | None, change: dict[str, Any]) -> Any:
@@ -136,8 +239,8 @@ _MORE = {
     "create": _changing,
     "edit": _changing,
     "claim": _changing,
-    "export": _changing,
-    "upload_codes": _changing,
-    "set_audience": _changing,
-    "set_stores": _changing,
+    "export": _exporting,
+    "upload_codes": _uploading,
+    "set_audience": _uploading,
+    "set_stores": _storing,
 }

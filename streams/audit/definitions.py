@@ -1,4 +1,4 @@
-"""Create, edit, claim: what happens to an offer itself, judged by the versions before."""
+"""Create, edit, claim, stores: what happens to an offer itself, judged by the versions before."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -6,15 +6,24 @@ from typing import Any
 from schemas.reasons import Reason
 from streams.audit.decision import Changing, Decision
 from streams.audit.model import OfferModel
-from streams.audit.rules import unknown_rules
+from streams.audit.rules import code_rules, unknown_rules
+from streams.audit.uploading import set_stores
 
 #: Given when not asked for: the outcome has them where the request has none.
 _GIVEN = ("prefix", "offer_code", "claim")
+_PLACES, _STORES = "offer.redeem.org_entities", "offer.redeem.org_entities.stores"
 
 
 def change(offer: OfferModel, decision: Decision) -> None:
     """One decision about the offer; ``offer`` moves on to the new version."""
     more: Changing = decision.more
+    if decision.kind == "set_stores":
+        more, upload = decision.more
+        if decision.reason is None:
+            set_stores(offer, decision, upload)
+            if not upload.complete:
+                _expect_version(offer, decision, more)
+                return
     if decision.reason is not None:
         for text in _refusal_errors(offer, decision, more):
             offer.wrong(decision, text)
@@ -28,6 +37,15 @@ def change(offer: OfferModel, decision: Decision) -> None:
         offer.wrong(decision, f"sets the rule {path}, which this audit can't judge")
     offer.number, offer.version = more.number, decision.version
     offer.rules = offer.versions.get(decision.version)
+
+
+def _expect_version(offer: OfferModel, decision: Decision, more: Changing) -> None:
+    """Of a decision that leaves the offer as it is."""
+    if decision.version != offer.version:
+        text = f"was decided by version {decision.version}, in force was {offer.version}"
+        offer.wrong(decision, text)
+    if more.offer is not None:
+        offer.wrong(decision, "changed the offer before all parts were there")
 
 
 def _errors(
@@ -47,11 +65,58 @@ def _errors(
             yield f"took the offer from {_holder(before['claim'])} for {_holder(now['claim'])}"
     if more.request is not None:
         yield from _not_as_asked(decision.kind, more.request, before, now)
+    if decision.kind == "set_stores":
+        yield from _not_those_stores(offer, before, now)
+    elif decision.kind != "claim":
+        yield from _not_these_stores(offer, more.request, now)
+
+
+def _not_these_stores(
+    offer: OfferModel, request: dict[str, Any] | None, now: dict[str, Any]
+) -> Iterator[str]:
+    """A definition that names stores takes the place of uploaded ones."""
+    found = _stores_of(now)
+    asked = found if request is None else _stores_of(request["offer"])
+    if asked and (request is not None or set(found) != set(offer.stores or ())):
+        offer.stores = None
+    if request is not None or offer.stores is None:
+        offer.named_stores = asked
+    due = offer.stores or asked
+    if set(found) != set(due):
+        yield f"is redeemed in the stores {found[:5]}; due {due[:5]}"
+
+
+def _not_those_stores(
+    offer: OfferModel, before: dict[str, Any] | None, now: dict[str, Any]
+) -> Iterator[str]:
+    """Uploaded stores stand in place of those that the definition names, or of none."""
+    found = _stores_of(now)
+    if offer.stores is None:  # lifted
+        if found and set(found) != set(offer.named_stores):
+            yield f"is redeemed in the stores {found[:5]}; none are uploaded"
+    elif set(found) != set(offer.stores):
+        yield f"is redeemed in the stores {found[:5]}; uploaded were {offer.stores[:5]}"
+    if before and _without_stores(now) != _without_stores(before):
+        yield "changed more of the offer than its stores"
+
+
+def _stores_of(definition: dict[str, Any]) -> list[str]:
+    places = definition.get("redeem", {}).get("org_entities") or {}
+    return list(places.get("stores") or ())
+
+
+def _without_stores(definition: dict[str, Any]) -> dict[str, Any]:
+    redeem = definition["redeem"]
+    places = {name: ids for name, ids in (redeem.get("org_entities") or {}).items() if ids}
+    places.pop("stores", None)
+    return {**definition, "redeem": {**redeem, "org_entities": places}}
 
 
 def _not_as_asked(
     kind: str, request: dict[str, Any], before: dict[str, Any] | None, now: dict[str, Any]
 ) -> Iterator[str]:
+    if kind == "set_stores":
+        return
     if kind != "claim":
         if path := _lacks(now, request["offer"]):
             yield f"didn't bring what was asked for: {path}"
@@ -105,18 +170,36 @@ def _holder(claim: dict[str, Any] | None) -> str:
 
 
 def _not_editable(before: dict[str, Any], after: dict[str, Any]) -> str | None:
-    if before["expiry"]["type"] != after["expiry"]["type"]:
+    """What of an offer, as it became or was asked for, can't become another."""
+    if after.get("offer_id") not in (None, before.get("offer_id")):
+        return "offer_id"
+    expiry = after.get("expiry")
+    if type(expiry) is dict and expiry.get("type") not in (None, before["expiry"]["type"]):
         return "expiry.type"
-    ours, theirs = before["coupons"]["codes"], after["coupons"]["codes"]
-    for name, content in theirs.items():
-        if content is not None and content != ours.get(name):
-            return f"coupons.codes.{name}"
+    try:
+        theirs = after["coupons"]["codes"]
+        prefix = theirs.get("prefix")
+        ours = {**before["coupons"]["codes"], "prefix": prefix}
+        if code_rules(theirs) != code_rules(ours):
+            return "coupons.codes"
+    except (KeyError, TypeError, AttributeError):  # asked for, and no offer's
+        return None
+    if prefix not in (None, before["coupons"]["codes"].get("prefix")):
+        return "coupons.codes.prefix"
     return None
 
 
 def _lacks(now: Any, asked: Any, path: str = "offer") -> str | None:
-    """The first place where an offer isn't what was asked for."""
+    """The first place where an offer isn't what was asked for; its stores aside, which may be
+    uploaded ones."""
+    if path == _STORES:
+        return None
+    if type(asked) is list and type(now) is list and len(asked) == len(now):
+        pairs = enumerate(zip(now, asked, strict=True))
+        return next((place for i, one in pairs if (place := _lacks(*one, f"{path}.{i}"))), None)
     if type(asked) is not dict:
+        if path == _PLACES and asked is None:
+            return path if any(now[name] for name in (now or {}).keys() - {"stores"}) else None
         return None if now == asked else path
     if type(now) is not dict:
         return path

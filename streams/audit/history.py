@@ -5,7 +5,6 @@ Kafka nor Redis.
 """
 
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import Any
 
 from schemas.reasons import Reason
@@ -18,15 +17,19 @@ from streams.audit.across import (
     check_offers,
     check_refused,
 )
-from streams.audit.decision import shorten
+from streams.audit.decision import Redeeming, shorten
 from streams.audit.definitions import change
-from streams.audit.issuing import issue, resend, revoke
-from streams.audit.matching import discount_errors, structure
+from streams.audit.issuing import issue
+from streams.audit.judging import BillJudge
+from streams.audit.matching import structure
 from streams.audit.model import OfferModel
 from streams.audit.pairing import Answered, Asked, DeadLetters, Pairing, named
+from streams.audit.received import check_received
 from streams.audit.redeeming import redeem, reverse
 from streams.audit.remembered import Remembered
+from streams.audit.revoking import resend, revoke
 from streams.audit.rules import Rules
+from streams.audit.uploading import export, set_audience, upload_codes
 from streams.audit.verdict import Findings, Progress, silent
 from streams.settings import Settings
 
@@ -36,22 +39,29 @@ _JUDGES = {
     "redeem": redeem,
     "reverse": reverse,
     "revoke": revoke,
+    "export": export,
+    "upload_codes": upload_codes,
+    "set_audience": set_audience,
 }
 _TAKEN = {Reason.OFFER_CODE_TAKEN, Reason.CODE_TAKEN, Reason.CAMPAIGN_HAS_OFFER}
 _NOT_FOUND = {Reason.OFFER_NOT_FOUND, Reason.CODE_NOT_FOUND, Reason.REDEMPTION_NOT_FOUND}
 
 
 class History:
-    """Feed `dead_letters`, then `match` for every partition, the lane of the offers first; then
-    `finish`."""
+    """Feed `dead_letters` and `tills`, then `match` for every partition, the lane of the offers
+    first; then `finish`."""
 
     def __init__(self, settings: Settings, findings: Findings) -> None:
         self._settings, self._findings = settings, findings
-        self._unit = Decimal(1).scaleb(-settings.decimals)
+        self._bills = BillJudge(settings)
+        self.tills = self._bills.tills
         self.offers: Offers = {}
         self.remembered = Remembered(settings.request_memory_days, settings.decimals, findings)
         self.dead_letters = DeadLetters(findings)
         self._leads: dict[tuple[int, str], str] = {}
+        self._with_uploads: set[str] = set()
+        #: Offers whose customers get nothing from some other one.
+        self._excluding: set[str] = set()
         self._not_found: list[NotFound] = []
         self._refused: list[Refused] = []
 
@@ -100,45 +110,32 @@ class History:
         reason, change_ = said["reason"], said.get("ledger")
         if reason == Reason.INVALID_REQUEST:
             return
-        ineligible = None
-        if lane is REDEEM and request is not None:
-            ineligible = self._judge_bill(said, request)
+        redeeming = None
+        if lane is REDEEM and said["type"] != "reverse":
+            redeeming = self._judge_bill(said, request)
         if change_ is not None:
             sequence, offer_id = change_["sequence"], said["offer_id"]
             if sequence is not None:
                 offer = self.offers.get(offer_id) or self._new_offer(offer_id)
                 place = (lane.name, partition, at)
-                offer.decisions.append(shorten(said, request, ineligible, place))
+                offer.decisions.append(shorten(said, request, redeeming, place))
                 seen[offer_id] = sequence
-                if lane is OFFERS and reason is None:
+                if lane is OFFERS and reason is None and said.get("offer"):
                     self._learn(offer, said)
         elif reason in _NOT_FOUND and not said["replayed"]:
             self._note_not_found(lane, said, seen)
         if reason in _TAKEN and request is not None and not said["replayed"]:
             name = named(said)
-            refused = Refused(name, said["offer_id"], reason, request, said.get("detail"))
-            self._refused.append(refused)
+            more = said.get("detail"), said.get("taken")
+            self._refused.append(Refused(name, said["offer_id"], reason, request, *more))
         if said["type"] != "validate":
             self.remembered.take(lane, said)
 
-    def _judge_bill(self, said: dict[str, Any], request: dict[str, Any]) -> bool | None:
-        """The discount. Returns whether no line of the bill is eligible, None if nobody knows."""
-        rules = self._rules(said)
-        if rules is None or said["type"] == "reverse":
-            return None
-        if said["reason"] is None:
-            due = rules.discount(request["bill"], self._unit)
-            self._findings.compared["discounts"] += 1
-            for text in discount_errors(said, due, self._settings.currency, self._unit):
-                self._wrong(said, text)
-            return due is None
-        lines = request["bill"].get("lines")
-        ineligible = bool(
-            lines and not rules.on_sale_items and all(line.get("on_sale") for line in lines)
-        )
-        if said["reason"] == Reason.NO_ELIGIBLE_ITEMS and not ineligible:
-            self._wrong(said, "was refused, but the bill has eligible items")
-        return ineligible
+    def _judge_bill(self, said: dict[str, Any], request: dict[str, Any] | None) -> Redeeming:
+        found, wrong = self._bills.judge(said, request, self._rules(said))
+        for text in wrong:
+            self._wrong(said, text)
+        return found
 
     def _rules(self, said: dict[str, Any]) -> Rules | None:
         offer = self.offers.get(said["offer_id"])
@@ -151,19 +148,26 @@ class History:
 
     def _learn(self, offer: OfferModel, said: dict[str, Any]) -> None:
         version, definition = said["offer_version"], said["offer"]
-        offer.versions[version] = rules = Rules.of(definition)
+        offer.versions[version] = rules = Rules.of(definition, self._settings.decimals)
         offer.definitions[version] = definition
-        self._leads[rules.code_length, rules.lead] = offer.offer_id
+        if rules.codes.type == "uploaded":
+            self._with_uploads.add(offer.offer_id)
+        else:
+            self._leads[rules.codes.length, rules.codes.lead] = offer.offer_id
+        for other in rules.received.offers if rules.received else ():
+            self._excluding.add(other)
 
     def _note_not_found(self, lane: Lane, said: dict[str, Any], seen: dict[str, int]) -> None:
-        offer_id, code = said["offer_id"], None
+        """Of a code: whichever offer it can be of, as far as that was seen in this partition."""
+        code, candidates = None, [said["offer_id"]]
         if lane is REDEEM:
             code = str(said["code"])
-            found = (self._leads.get((len(code), code[:n])) for n in range(1, len(code)))
-            offer_id = next((one for one in found if one), offer_id)
-        if offer_id in seen:
-            name = named(said)
-            self._not_found.append(NotFound(name, offer_id, code, seen[offer_id]))
+            found = (self._leads.get((len(code), code[:n])) for n in range(1, len(code) + 1))
+            candidates = [one for one in found if one] + list(self._with_uploads)
+        for offer_id in candidates:
+            if offer_id in seen:
+                name = named(said)
+                self._not_found.append(NotFound(name, offer_id, code, seen[offer_id]))
 
     # The end -------------------------------------------------------------------------------------
 
@@ -173,11 +177,15 @@ class History:
         total = sum(len(offer.decisions) for offer in self.offers.values())
         for offer in self.offers.values():
             count = len(offer.decisions)
+            if offer.offer_id in self._excluding:
+                offer.issues = {}
             offer.fold(_JUDGES, change)
             findings.compared["decisions"] += count
             report("judging", findings.compared["decisions"], total)
             self._note_lost(offer)
+        findings.compared["discounts"] += self._bills.discounts
         self.remembered.finish()
+        check_received(self.offers, findings)
         check_not_found(self._not_found, self.offers, findings)
         check_offers(self.offers, findings)
         check_refused(self._refused, self.offers, findings)

@@ -13,7 +13,23 @@ _NOT_SEQUENCED = {
     Reason.OFFER_NOT_FOUND,
     Reason.CODE_NOT_FOUND,
 }
-_SEQUENCED = {kind: frozenset(reasons) - _NOT_SEQUENCED for kind, reasons in PRECEDENCE.items()}
+_ALL_KINDS = {
+    **PRECEDENCE,
+    "export": (
+        *PRECEDENCE["edit"],
+        Reason.OFFER_EXPIRED,
+        Reason.NOT_CLAIMED_BY_SERVICE,
+        Reason.OFFER_LIMIT_REACHED,
+        Reason.CODES_EXHAUSTED,
+    ),
+}
+#: Where uploads have their items, and where the ledger's part of their outcomes does.
+_ITEMS = {
+    "upload_codes": ("codes", "codes"),
+    "set_audience": ("customer_ids", "customers"),
+    "set_stores": ("store_ids", "stores"),
+}
+_SEQUENCED = {kind: frozenset(reasons) - _NOT_SEQUENCED for kind, reasons in _ALL_KINDS.items()}
 
 
 def structure(lane: Lane, said: dict[str, Any]) -> Iterable[str]:
@@ -44,7 +60,7 @@ def _structure_errors(lane: Lane, said: dict[str, Any]) -> Iterator[str]:
         return
     if result != ("accepted" if reason is None else "rejected"):
         yield f"says {result} with the reason {reason}"
-    if reason is not None and reason not in PRECEDENCE.get(kind, PRECEDENCE["edit"]):
+    if reason is not None and reason not in _ALL_KINDS.get(kind, PRECEDENCE["edit"]):
         yield f"has the reason {reason}, which {kind} doesn't know"
     if replayed:
         if change or kind == "validate" or reason in _NOT_SEQUENCED:
@@ -88,6 +104,26 @@ def mismatches(said: dict[str, Any], request: dict[str, Any]) -> Iterator[str]:
             yield "scope"
     elif said["actor"] != request["actor"]:
         yield "actor"
+    elif kind in _ITEMS and said["reason"] is None:
+        yield from _upload_mismatches(said, request)
+
+
+def _upload_mismatches(said: dict[str, Any], request: dict[str, Any]) -> Iterator[str]:
+    asked, name = (_ITEMS[said["type"]][0], _ITEMS[said["type"]][1])
+    for field in ("part", "parts"):
+        if said[field] != request[field]:
+            yield field
+    if said["items"] != len(request[asked]):
+        yield "items"
+    change = said.get("ledger")
+    if change is None:
+        return
+    if asked == "codes":
+        due = [[plain_code(c["code"]), c.get("customer_id") or ""] for c in request[asked]]
+        if change[name] != due:
+            yield name
+    elif sorted(set(change[name])) != sorted(set(request[asked])):
+        yield name
 
 
 def _redeem_mismatches(said: dict[str, Any], request: dict[str, Any]) -> Iterator[str]:

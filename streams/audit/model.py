@@ -3,19 +3,22 @@
 The model follows what was decided, also where that was wrong, and says what was wrong.
 """
 
+from bisect import bisect_right, insort
 from collections.abc import Callable, Mapping
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas.reasons import Reason
 from schemas.times import Calendar
 from streams.audit.decision import Decision
+from streams.audit.parts import Uploaded, Waiting
 from streams.audit.rules import Rules
 from streams.audit.verdict import Findings
 
 
 class Coupon:
-    """``uses``: [redemption_id, customer, day, reversed_by or False] of each."""
+    """``uses``: [redemption_id, customer, day, reversed_by or False, discount, bill] of each, the
+    amounts in minor units. ``recipient`` '' where it was issued without one."""
 
     __slots__ = ("expires", "issued_at", "recipient", "revoked", "starts", "uses")
 
@@ -30,15 +33,58 @@ class Coupon:
             return 0
         return sum(1 for use in self.uses if use[3] is False)
 
+    def owner(self) -> str:
+        """Whose it is: without a recipient, whose first redemption stands; '' for nobody's yet."""
+        if self.recipient:
+            return self.recipient
+        return next((use[1] for use in self.uses or () if use[3] is False and use[1]), "")
+
+
+class Unwritten(Coupon):
+    """One that an export or upload issued: nobody writes it down before it is used or revoked."""
+
+    __slots__ = ()
+
 
 class Customer:
-    """``issued``: serial, day, serial, day, ...; ``redeemed``: day -> standing redemptions."""
+    """``issued``: serial, day, serial, day, ...; ``redeemed``: day -> standing redemptions;
+    ``uploaded`` as issued, of codes that came with this customer; ``taken``: serials without a
+    recipient that they ever redeemed."""
 
-    __slots__ = ("issued", "redeemed")
+    __slots__ = ("issued", "redeemed", "taken", "uploaded")
 
     def __init__(self) -> None:
         self.issued: list[int] = []
         self.redeemed: dict[int, int] = {}
+        self.uploaded: list[int] | None = None
+        self.taken: list[int] | None = None
+
+    def count(self) -> int:
+        """How many coupons were issued to them."""
+        return len(self.issued) // 2 + (len(self.uploaded) // 2 if self.uploaded else 0)
+
+    def days(self) -> list[int]:
+        """Of all that was issued to them."""
+        days = self.issued[1::2]
+        return days + self.uploaded[1::2] if self.uploaded else days
+
+    def serials(self) -> list[int]:
+        """Of all that was issued to them or may have become theirs."""
+        serials = self.issued[::2]
+        if self.uploaded:
+            serials += self.uploaded[::2]
+        return serials + self.taken if self.taken else serials
+
+
+class Span(NamedTuple):
+    """Coupons or free codes that an export or upload brought, serials in a row."""
+
+    first: int
+    size: int
+    day: int
+    starts: int
+    expires: int | None
+    issued_at: int  # a sequence
 
 
 class OfferModel:
@@ -52,16 +98,86 @@ class OfferModel:
         self.definitions: dict[int, dict[str, Any]] = {}
         self.number: int | None = None
         self.version = self.sequence = self.issued = self.redeemed = self.watermark = 0
+        self.discounted = self.revenue = 0  # minor units, of standing redemptions
         self.closed = False
         self.coupons: dict[int, Coupon] = {}
         self.customers: dict[str, Customer] = {}
-        self.serials: dict[str, int] = {}  # by code
+        self.serials: dict[str, int] = {}  # by code, but for a common one
+        self.spans: list[Span] = []  # sorted
+        self.exported: set[int] = set()  # serials whose codes are known since
+        self.uploaded: Uploaded | None = None
+        self.waiting: dict[str, Waiting] = {}  # by type of upload
+        self.audience: set[str] | None = None
+        self.stores: list[str] | None = None  # uploaded ones
+        self.named_stores: list[str] = []  # by the newest definition
+        #: Issues and their offers that exclude from this one, received after a day.
+        self.received: list[tuple[Decision, tuple[str, ...], int]] = []
+        #: For offers that exclude from others: customer -> (day, decided (ms)) of each issue.
+        self.issues: dict[str, list[tuple[int, int]]] | None = None
         self.holes: list[tuple[int, int]] = []
         #: Decisions that Redis lost before they were committed can explain what others say, until
         #: counts agree again. How many may, and how many refusals and counts they do explain.
         self.lost = {"issue": 0, "redeem": 0, "ever": 0}
         self.by_lost = 0
         self.rules: Rules | None = None
+
+    def coupon(self, serial: int) -> Coupon | None:
+        """Also one that nobody wrote down yet."""
+        coupon = self.coupons.get(serial)
+        if coupon is None and self.spans and (span := self.span(serial)):
+            recipient = "" if self.uploaded is None else self.uploaded.recipients.get(serial)
+            if recipient is not None:
+                coupon = Unwritten(recipient, span.starts, span.expires, span.issued_at)
+                self.coupons[serial] = coupon
+        return coupon
+
+    def span(self, serial: int) -> Span | None:
+        """What brought this serial, if that is in effect."""
+        place = bisect_right(self.spans, serial, key=itemgetter(0)) - 1
+        if place < 0 or serial >= self.spans[place].first + self.spans[place].size:
+            return None
+        return self.spans[place]
+
+    def coupon_refusal(
+        self, decision: Decision, rules: Rules, serial: int, coupon: Coupon
+    ) -> str | None:
+        """What about the coupon itself refuses its use."""
+        standing, second = coupon.standing(), decision.second
+        if coupon.revoked or (serial < self.watermark and not standing):
+            return Reason.COUPON_REVOKED
+        if rules.uses_per_coupon is not None and standing >= rules.uses_per_coupon:
+            return Reason.COUPON_REDEEMED
+        ends = rules.coupon_ends(coupon.expires)
+        if ends is not None and second > ends:
+            return Reason.COUPON_EXPIRED
+        return Reason.NOT_STARTED if second < coupon.starts else None
+
+    def is_code_of(self, code: str, serial: int, rules: Rules) -> bool:
+        """An exported coupon's code is known only once it is used: then that is its code."""
+        if rules.codes.type == "common":
+            return code == rules.codes.lead
+        known = self.serials.get(code)
+        if known is not None or self.uploaded is not None or not rules.codes.fits(code):
+            return known == serial
+        coupon = self.coupon(serial)
+        if not isinstance(coupon, Unwritten) or serial in self.exported:
+            return False
+        self.exported.add(serial)
+        self.serials[code] = serial
+        return True
+
+    def add_span(self, span: Span) -> None:
+        insort(self.spans, span, key=itemgetter(0))
+
+    def customer(self, customer_id: str) -> Customer:
+        customer = self.customers.get(customer_id)
+        if customer is None:
+            customer = self.customers[customer_id] = Customer()
+        return customer
+
+    def note_issue(self, customer_id: str, day: int, decided_ms: int) -> None:
+        if self.issues is not None:
+            self.issues.setdefault(customer_id, []).append((day, decided_ms))
 
     def fold(self, judges: Mapping[str, "Judge"], change: "Change") -> None:
         """Judge all decisions: by their kind, or by ``change`` those about the offer itself."""

@@ -54,6 +54,11 @@ class RedisState:
         """Of a sorted set."""
         return {member.decode() for member in self._call("ZRANGE", name, 0, -1)}
 
+    def sets(self, names: Iterable[str]) -> Iterator[tuple[str, set[str]]]:
+        """Sets by their names."""
+        for name in names:
+            yield name, {member.decode() for member in self._call("SMEMBERS", name)}
+
     def applied(self, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
         """Of (lane, partition): below which offset all requests are decided, 0 where none was."""
         wanted = list(places)

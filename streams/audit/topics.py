@@ -14,9 +14,18 @@ from confluent_kafka import (
     TopicPartition,
 )
 
-from schemas.topics import CURRENT_OFFERS, DEAD_LETTERS, LANES, OFFERS, Lane, Topic
+from schemas.topics import (
+    CURRENT_OFFERS,
+    DEAD_LETTERS,
+    LANES,
+    OFFERS,
+    ORG_ENTITIES,
+    Lane,
+    Topic,
+)
 from streams.audit.history import History
 from streams.audit.pairing import Answered, Asked
+from streams.audit.places import Tills
 from streams.audit.verdict import AuditError, Findings, Progress
 from streams.broker import ANSWER_TIMEOUT_S, admin, consumer, ends_of, partitions_of
 from streams.settings import Settings
@@ -57,11 +66,24 @@ def read_history(
         for message in reading.all_of(DEAD_LETTERS):
             headers = {name: content.decode() for name, content in message.headers() or []}
             history.dead_letters.add(headers, message.value() or b"")
+        _read_tills(reading, history.tills)
         for lane in (OFFERS, *(lane for lane in LANES if lane is not OFFERS)):
             waiting += _read_lane(settings, reading, lane, history, committed[lane.name], report)
     finally:
         reading.close()
     return waiting
+
+
+def _read_tills(reading: "Reading", tills: Tills) -> None:
+    """Every record of `org-entities`; where some are missing, the topic was compacted."""
+    reached: dict[int, int] = {}
+    for message in reading.all_of(ORG_ENTITIES):
+        partition, offset = message.partition() or 0, message.offset() or 0
+        if offset != reached.get(partition, -1) + 1:
+            tills.compacted = True
+        reached[partition] = offset
+        key = (message.key() or b"").decode(errors="replace")
+        tills.learn(key, message.timestamp()[1], message.value())
 
 
 def check_current_offers(settings: Settings, history: History, findings: Findings) -> None:

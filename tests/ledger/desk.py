@@ -117,6 +117,8 @@ class Desk:
     ) -> list[list[Said]]:
         """Partitions of one lane in one round trip, each up to an offset."""
         work = self.works[parts[0][0].lane.name]
+        if hasattr(work, "look_up"):
+            self._look_up(work, parts)
         heads = [self._head(work, at, to)._replace(**head) for at, to in parts]
         batches = [self._read(work, at, one) for (at, _), one in zip(parts, heads, strict=True)]
         calls = [
@@ -128,6 +130,15 @@ class Desk:
             self._said(work, at, batch, decisions)
             for (at, _), batch, decisions in zip(parts, batches, decided, strict=True)
         ]
+
+    def _look_up(self, work: Any, parts: Sequence[tuple[Partition, int]]) -> None:
+        read = [
+            work.reader.read(content)
+            for at, to in parts
+            for offset, content in at.records.items()
+            if at.committed <= offset < to
+        ]
+        asyncio.run(work.look_up([one for one in read if isinstance(one, dict)], self.ledger))
 
     def commit(self, at: Partition, to: int | None = None) -> None:
         """What was said of the requests up to ``to`` is committed, together with the offset."""
@@ -206,7 +217,7 @@ class Desk:
     def restore(self, backwards: bool = False, times: int = 1) -> None:
         """Make the ledger again from the committed outcomes; what wasn't committed is as never
         decided. ``backwards``: the last partitions first; ``times``: so often is all merged."""
-        restorer = Restorer(self.ledger.memory_days, self.now)
+        restorer = Restorer(self.ledger.memory_days, self.now, self.settings.decimals)
         steps = list(self.facts(restorer, backwards))
         self.ledger.close()
         self.ledger.wipe()
@@ -272,3 +283,35 @@ def revoke(scope: str, *customer_ids: str, offer_id: str = "o", **more: Any) -> 
         **{"offer_id": offer_id, "scope": scope, "customer_ids": list(customer_ids) or None,
            "occurred_at": "2026-11-22T00:00:00+05:30", **more},
     )  # fmt: skip
+
+
+def upload(
+    *codes: str, to: str | None = None, part: int = 1, parts: int = 1, **more: Any
+) -> Request:
+    """Codes for an offer; ``to``: whom they are for."""
+    items = [{"code": code, "customer_id": to} if to else {"code": code} for code in codes]
+    return _of_offer("upload_codes", codes=items, part=part, parts=parts, **more)
+
+
+def audience(*customer_ids: str, part: int = 1, parts: int = 1, **more: Any) -> Request:
+    return _of_offer(
+        "set_audience", customer_ids=list(customer_ids), part=part, parts=parts, **more
+    )
+
+
+def stores(*store_ids: str, part: int = 1, parts: int = 1, **more: Any) -> Request:
+    return _of_offer("set_stores", store_ids=list(store_ids), part=part, parts=parts, **more)
+
+
+def export(count: int, **more: Any) -> Request:
+    return _of_offer("export", count=count, **more)
+
+
+def resend(customer_id: str, offer_id: str = "o", **more: Any) -> Request:
+    asked = {"offer_id": offer_id, "customer_id": customer_id}
+    return new_request("resend", **{**asked, "occurred_at": "2026-11-22T10:00:00+05:30", **more})
+
+
+def _of_offer(kind: str, offer_id: str = "o", **more: Any) -> Request:
+    at = "2026-11-21T09:00:00+05:30"
+    return new_request(kind, **{"offer_id": offer_id, "actor": "t", "occurred_at": at, **more})

@@ -6,10 +6,9 @@ import pytest
 
 from schemas.reasons import Reason
 from state.ledger import Ledger
-from streams.client import new_request
 from streams.settings import Settings
 from tests.ledger.circumstances import Circumstance, pairs
-from tests.ledger.desk import Desk, Request, claim, edit
+from tests.ledger.desk import Desk, Request, claim, edit, upload
 from tests.world import create
 
 
@@ -83,7 +82,9 @@ def test_edit(others: Desk, circumstances: list[Circumstance], expected: str) ->
     assert others.reasons(changes("edit", **wanted | sections)) == [expected]
 
 
-@pytest.mark.parametrize("broken", [{"discount": {"type": "free"}}, {"budget": {"discount": "1"}}])
+@pytest.mark.parametrize(
+    "broken", [{"discount": {"type": "free"}}, {"budget": {"discount": "1.001"}}]
+)
 def test_an_offer_that_is_none(others: Desk, broken: dict[str, Any]) -> None:
     new, known = create("new", **broken), create("other", **broken)
     assert others.reasons(new, known) == ["invalid_offer", "offer_exists"]
@@ -104,12 +105,6 @@ def test_a_claim_that_comes_second_for_an_offer_of_a_campaign_that_has_one(other
 
 
 def test_uploads_where_codes_are_generated(desk: Desk) -> None:
-    def upload(offer_id: str, **more: Any) -> Request:
-        return new_request("upload_codes", offer_id=offer_id, actor="t", **more)
-
     desk.ask(create() | {"request_id": "taken"})
-    assert desk.reasons(upload("o"), upload("o", request_id="taken"), upload("nobody")) == [
-        "upload_not_allowed",
-        "request_id_conflict",
-        "offer_not_found",
-    ]
+    asked = upload("A-1"), upload("A-1", request_id="taken"), upload("A-1", offer_id="nobody")
+    assert desk.reasons(*asked) == ["upload_not_allowed", "request_id_conflict", "offer_not_found"]

@@ -7,13 +7,27 @@ import msgpack
 import orjson
 import pytest
 
+from state.layout import Decision, OfferNow, Resent, Uploaded
 from state.ledger import Ledger
 from state.restore import Restorer
 from streams.settings import Settings
-from tests.ledger.desk import TOKEN, Desk, claim, edit, reverse, revoke
+from tests.ledger.desk import (
+    TOKEN,
+    Desk,
+    audience,
+    claim,
+    edit,
+    export,
+    resend,
+    reverse,
+    revoke,
+    stores,
+    upload,
+)
 from tests.world import create, issue, redeem
 
 DAY_MS = 86_400_000
+LATER = "2026-11-22T09:00:00+05:30"
 #: Gone or new after a restore by their nature: what of a batch wasn't committed, who claimed a
 #: partition, and what belongs to one opening of the server.
 OF_THE_MOMENT = {"decisions", "chain", "open", "epoch", "restorer", "readers", "stamp", "claims"}
@@ -35,6 +49,8 @@ def content(ledger: Ledger) -> dict[str, Any]:
         kind = name.split(":")[0]
         if kind == "catalogue":
             found[name] = set(ledger.client.zrange(key, 0, -1))
+        elif kind == "audience":
+            found[name] = ledger.client.smembers(key)
         elif kind == "numbers":
             found[name] = ledger.client.get(key)
         elif kind not in OF_THE_MOMENT:
@@ -48,8 +64,9 @@ def of_offer(fields: dict[bytes, bytes]) -> dict[bytes, Any]:
     meant: dict[bytes, Any] = {name: v for name, v in fields.items() if name != b"stamp"}
     meant[b"definition"] = definition(fields[b"definition"])
     meant[b"limits"] = msgpack.unpackb(fields[b"limits"])
-    if b"claim" in fields:
-        meant[b"claim"] = msgpack.unpackb(fields[b"claim"])
+    for name in (b"claim", b"ranges", b"upload", b"stores"):
+        if name in fields:
+            meant[name] = msgpack.unpackb(fields[name])
     return meant
 
 
@@ -67,10 +84,14 @@ def of_coupons(fields: dict[bytes, bytes]) -> dict[bytes, Any]:
 
 
 def of_customers(fields: dict[bytes, bytes]) -> dict[bytes, Any]:
-    """Pairs of serial and day, and of day and count, in any order."""
+    """Pairs of serial and day, and of day and count, and plain serials, in any order."""
+    found = {key: msgpack.unpackb(packed) for key, packed in fields.items()}
     return {
-        key: [sorted(zip(some[::2], some[1::2], strict=True)) for some in msgpack.unpackb(packed)]
-        for key, packed in fields.items()
+        key: [
+            *(sorted(zip(some[::2], some[1::2], strict=True)) for some in lists[:2]),
+            *map(sorted, lists[2:]),
+        ]
+        for key, lists in found.items()
     }
 
 
@@ -78,8 +99,16 @@ def of_requests(fields: dict[bytes, bytes]) -> dict[bytes, Any]:
     meant = {}
     for key, packed in fields.items():
         decision = msgpack.unpackb(packed[8:])
-        if len(decision) == 15:  # an offer as it was then
+        if len(decision) == len(Decision._fields) + len(OfferNow._fields):  # as it was then
             decision[6] = definition(decision[6])
+        is_upload = len(decision) == len(Decision._fields) + len(Uploaded._fields)
+        if key[4:5] == b"o" and is_upload:
+            more, now = decision[7:]
+            if now:
+                now[1] = definition(now[1])
+            decision[7] = more or {}  # Lua's empty table is a list
+        if key[4:5] == b"i" and len(decision) == len(Decision._fields) + len(Resent._fields):
+            decision[6] = [coupon[:3] for coupon in decision[6]]  # a code that can be computed
         meant[key] = (packed[:8], decision)
     return meant
 
@@ -131,6 +160,48 @@ def live(desk: Desk) -> None:
     desk.ask(revoke("unredeemed", offer_id="q"), revoke("customers", "c-3"), partition=1)
     for partition in (0, 2):
         desk.ask(revoke("customers", "c-4", offer_id="q"), partition=partition)
+    live_with_other_codes(desk)
+
+
+def live_with_other_codes(desk: Desk) -> None:
+    """Common, uploaded, exported; uploads in effect, waiting and given up."""
+    common = {"codes": {"type": "common", "code": "FESTIVE"}}
+    exported = {"delivery": "third_party",
+                "codes": {"type": "randomised", "sample": "ABC123XY"}}  # fmt: skip
+    rules = {"anyone_may_redeem": True, "uses_per_coupon": 2}
+    text = {"resend": {"content": "{code}"}}
+    desk.ask(create("common", coupons=common, redeem=rules, issue=text))
+    desk.ask(create("up", coupons={"codes": {"type": "uploaded"}}, redeem=rules, issue=text))
+    desk.ask(create("out", coupons=exported, redeem={"uses_per_coupon": 3}))
+    desk.ask(upload(*(f"U-{n}" for n in range(70)), offer_id="up"))
+    for part in (
+        upload("V-0", offer_id="up", part=1, parts=3),
+        upload("W-1", to="c-1", offer_id="up", part=2, parts=2),
+        upload("W-0", "U-3", offer_id="up", part=1, parts=2),
+        upload("W-0", "W-2", offer_id="up", part=1, parts=2),
+        upload("X-0", "X-1", to="c-2", offer_id="up", part=1, parts=2),
+        audience("c-1", "c-2", "c-9", offer_id="up"), audience("c-3", offer_id="common"),
+        audience(offer_id="common"), audience("c-1", offer_id="out", part=2, parts=2),
+        stores("s-1", "s-2", offer_id="p"), stores("s-3", offer_id="q", part=1, parts=2),
+        export(100, offer_id="out"), export(5, offer_id="out", occurred_at=LATER),
+    ):  # fmt: skip
+        desk.ask(part)
+    issued = desk.ask(*(issue(f"c-{n}", "up") for n in range(4)), issue("c-5", "common"))
+    compiled = desk.catalogue.get("out")
+    assert compiled is not None
+    given = [desk.catalogue.code_of(compiled, serial) for serial in (1, 101)]
+    for n, partition in enumerate((1, 0, 2)):
+        desk.ask(
+            redeem("FESTIVE", f"c-{n}", request_id=f"f-{n}"),
+            redeem(issued[1]["code"], "c-1", request_id=f"u-{n}"),
+            redeem("W1", "c-1", request_id=f"w-{n}"), redeem("X0", "c-2"),
+            *(redeem(code, "c-7", request_id=f"{code}-{n}") for code in given),
+            partition=partition,
+        )  # fmt: skip
+    desk.ask(reverse("FESTIVE", "f-1", "c-1"), reverse(given[0], f"{given[0]}-0", "c-7"))
+    desk.ask(resend("c-1", "up"), resend("c-5", "common"), resend("c-5", "up"))
+    desk.ask(revoke("unissued", offer_id="up"), revoke("customers", "c-7", offer_id="out"))
+    desk.ask(revoke("unredeemed", offer_id="common"), partition=1)
 
 
 @pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
@@ -259,6 +330,6 @@ def test_a_chunk_that_was_merged_before_the_restorer_died_may_come_again(
     before = content(ledger)
     desk.ledger.close()
     with desk.locked():
-        for facts in desk.facts(Restorer(ledger.memory_days, desk.now)):
+        for facts in desk.facts(Restorer(ledger.memory_days, desk.now, desk.settings.decimals)):
             ledger.merge(TOKEN, facts)
     assert content(ledger) == before

@@ -1,8 +1,8 @@
-"""Pure rules: money, days, discounts, precedence, and the names that Lua is given."""
+"""Pure rules: money, days, precedence, and the names that Lua is given."""
 
 import re
+from collections.abc import Iterator
 from importlib.resources import files
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from schemas.money import decimals_of, from_minor, to_minor
 from schemas.reasons import PRECEDENCE, Reason
 from schemas.times import Calendar, milliseconds_of, to_second, utc_moment
-from state.eligibility import DiscountRule, discount_of
 from state.layout import RedeemOp, lua_names
 
 amounts = st.integers(0, 10**12)
@@ -50,51 +49,6 @@ def test_the_days_clocks_change_are_shorter_and_longer(day: str, hours: int) -> 
     assert {new_york.day(new_york.first_second(number) + s) for s in (0, length - 1)} == {number}
 
 
-def _rule(on_sale_items: bool = False, **discount: str) -> DiscountRule:
-    return DiscountRule.of(
-        SimpleNamespace(**{"max_amount": None} | discount), on_sale_items, decimals=2
-    )
-
-
-def _bill(*lines: tuple[int, bool], amount: int = 0) -> dict:
-    if not lines:
-        return {"bill": {}, "amount_minor": amount}
-    return {
-        "bill": {"lines": [{"on_sale": on_sale} for _, on_sale in lines]},
-        "line_minors": [minor for minor, _ in lines],
-        "amount_minor": sum(minor for minor, _ in lines),
-    }
-
-
-@pytest.mark.parametrize(
-    ("rule", "bill", "expected"),
-    [
-        (_rule(type="percentage", percent="10"), _bill(amount=149900), [14990]),
-        (_rule(type="percentage", percent="10"), _bill(amount=5), [1]),  # 0.5 is rounded up
-        (_rule(type="percentage", percent="10"), _bill(amount=4), [0]),
-        (_rule(type="percentage", percent="10", max_amount="50.00"), _bill(amount=149900), [5000]),
-        (_rule(type="fixed", amount="100.00"), _bill(amount=149900), [10000]),
-        (_rule(type="fixed", amount="100.00"), _bill(amount=9999), [9999]),  # never above the bill
-        (_rule(type="fixed", amount="1.00"), _bill((100, False), (100, False), (100, False)),
-         [34, 33, 33]),
-        (_rule(type="percentage", percent="50"), _bill((100, True), (50, False)), [0, 25]),
-        (_rule(True, type="percentage", percent="50"), _bill((100, True), (50, False)), [50, 25]),
-        (_rule(type="fixed", amount="1.00"), _bill((100, True)), Reason.NO_ELIGIBLE_ITEMS),
-        (_rule(type="fixed", amount="1.00"), _bill((0, False), (0, False)), [0, 0]),
-    ],
-)  # fmt: skip
-def test_a_discount_is_on_the_eligible_lines_only(rule, bill, expected) -> None:
-    assert discount_of(rule, bill) == expected
-
-
-@given(st.lists(st.integers(0, 10**9), min_size=1, max_size=20), st.integers(0, 10**10))
-def test_lines_of_a_discount_sum_to_it_and_stay_below_theirs(lines, fixed) -> None:
-    rule = DiscountRule(fixed, None, None, False)
-    shares = discount_of(rule, _bill(*[(line, False) for line in lines]))
-    assert sum(shares) == min(fixed, sum(lines))
-    assert all(0 <= share <= line for share, line in zip(shares, lines, strict=True))
-
-
 def test_lua_knows_only_reasons_of_the_registry() -> None:
     names = {str(reason) for reason in Reason}
     used = {
@@ -106,15 +60,45 @@ def test_lua_knows_only_reasons_of_the_registry() -> None:
     assert used <= names
 
 
+#: What Lua is given as an operation's verdict, by the file that reads it.
+_VERDICTS = {
+    "offers": "invalid_offer",
+    "refusals": "customer_excluded store_not_allowed outside_time_window bill_amount_out_of_range "
+    "no_eligible_items",
+}
+_VERDICTS["common_code"] = _VERDICTS["refusals"]
+_RUNG = re.compile(r"REASON\.(\w+)|OP\.verdict\b|\b(\w+_refusal|exhausted)\(")
+
+
+def _ladder(file: str, function: str) -> Iterator[str]:
+    """The reasons a function of Lua names or asks others for, as they stand in it."""
+    lua = files("state").joinpath("lua")
+    text = "".join(lua.joinpath(f"{one}.lua").read_text() for one in (file, "refusals"))
+    found = re.search(rf"^local function {function}\(.*?^end", text, re.M | re.S)
+    assert found, f"{function} is not in {file}.lua"
+    body = found.group().partition("\n")[2]
+    for reason, called in _RUNG.findall(body):
+        if reason:
+            yield reason
+        elif called:
+            yield from _ladder(file, called)
+        else:
+            yield from _VERDICTS[file].split()
+
+
 @pytest.mark.parametrize(
     ("file", "function", "kind"),
-    [("issue", "refusal", "issue"), ("redeem", "refusal", "redeem"),
-     ("redeem", "reverse", "reverse"), ("offers", "refusal", "edit")],
-)  # fmt: skip
-def test_luas_ladders_stand_in_the_order_of_precedence(file, function, kind) -> None:
-    text = files("state").joinpath(f"lua/{file}.lua").read_text()
-    body = re.search(rf"^local function {function}\(.*?^end", text, re.M | re.S).group()
-    order = [PRECEDENCE[kind].index(Reason(name)) for name in re.findall(r"REASON\.(\w+)", body)]
+    [
+        ("issue", "refusal", "issue"),
+        ("refusals", "refusal", "redeem"),
+        ("common_code", "newcomers_refusal", "redeem"),
+        ("reverse", "reverse", "reverse"),
+        ("offers", "refusal", "edit"),
+    ],
+)
+def test_luas_ladders_stand_in_the_order_of_precedence(file: str, function: str, kind: str) -> None:
+    order = [PRECEDENCE[kind].index(Reason(name)) for name in _ladder(file, function)]
+    assert len(order) > 2
     # offer_exists and offer_not_found never meet: one is for create, the other for the rest.
     assert order == sorted(order)
 

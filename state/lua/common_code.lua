@@ -1,0 +1,37 @@
+-- A common code stands for each customer's own coupons: the oldest that can be used, else the one
+-- that came nearest to it.
+local nearness = { [REASON.coupon_revoked] = 1, [REASON.coupon_redeemed] = 2,
+                   [REASON.coupon_expired] = 3, [REASON.not_started] = 4 }
+local function own_coupon(op, offer)
+  local found, best
+  for _, serial in ipairs(issued_serials(offer, customer_of(op[OP.customer_key]))) do
+    local reason = coupon_refusal(op, offer, serial, coupon_of(offer, serial))
+    if not reason then return serial end
+    if not best or nearness[reason] > best then found, best = serial, nearness[reason] end
+  end
+  return found
+end
+
+-- What refuses a customer who was issued none, before what the bill says.
+local function newcomer_refusal(op, offer)
+  if offer.ends and op[OP.second] > offer.ends then return REASON.offer_expired end
+  if op[OP.second] < op[OP.starts] then return REASON.not_started end
+  if op[OP.customer_id] == '' then return REASON.customer_required end
+  if not offer.limits.anyone_may_redeem or not in_audience(op, offer) then
+    return REASON.not_recipient
+  end
+end
+
+local function exhausted(offer)
+  if offer.closed or (offer.limits.issue_total and offer.issued >= offer.limits.issue_total) then
+    return REASON.offer_limit_reached
+  end
+end
+
+local function newcomers_refusal(op, offer)
+  return newcomer_refusal(op, offer)
+      or op[OP.verdict] or nil
+      or limit_refusal(op, offer)
+      or exhausted(offer)
+      or budget_refusal(op, offer)
+end
