@@ -23,19 +23,25 @@ class Circumstance:
     asked: dict[str, Any] = field(default_factory=dict)  # fields of the request
 
 
-def pairs(circumstances: list[Circumstance], kind: str) -> list[Any]:
-    """Each circumstance alone, and each two of them."""
+def pairs(
+    circumstances: list[Circumstance], kind: str, without: frozenset[Reason] | None = None
+) -> list[Any]:
+    """Each circumstance alone, and each two of them but for the two of ``without``."""
     order = PRECEDENCE[kind]
     cases = [pytest.param([one], one.reason, id=one.reason) for one in circumstances]
     for two in combinations(circumstances, 2):
         first, second = sorted((one.reason for one in two), key=order.index)
+        if without == {first, second}:
+            continue
         cases.append(pytest.param(list(two), first, id=f"{first}-before-{second}"))
     return cases
 
 
-def edited(circumstances: list[Circumstance], section: str, base: dict[str, Any]) -> Request:
-    """The edit that brings the circumstances' rules into force."""
-    rules, sections = dict(base), {}
+def edited(
+    circumstances: list[Circumstance], section: str, base: dict[str, Any], **more: Any
+) -> Request:
+    """The edit that brings the circumstances' rules into force; ``more``: sections that stay."""
+    rules, sections = dict(base), dict(more)
     for one in circumstances:
         rules |= one.edited
         sections |= one.sections
