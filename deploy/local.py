@@ -157,16 +157,22 @@ def _kafka(directory: Path, report: Report) -> Server:
     return _start(start, wait_for_kafka)
 
 
+#: What Kafka and Redis say in their logs.
+_IN_USE = "Address already in use"
+
+
 def _start(start: Callable[[], Server], wait: Callable[[Server], None]) -> Server:
     """Start a server and wait for it; where another took its port meanwhile, on the next port."""
     for attempt in range(1, ATTEMPTS + 1):
         server = start()
         try:
             wait(server)
-        except StackError:
+        except StackError as error:
             stop([server])
             ports = (server.port, server.controller_port)
-            if attempt == ATTEMPTS or all(port_is_free(port) for port in ports if port):
+            # Who took it may be gone again by now: the log tells.
+            taken = _IN_USE in str(error) or not all(port_is_free(port) for port in ports if port)
+            if attempt == ATTEMPTS or not taken:
                 raise
         else:
             return server
