@@ -16,7 +16,9 @@ def normalise(code: str) -> str:
     if code.isascii() and code.isalnum():
         return code.upper()
     plain = "".join(code.split()).translate(_PLAIN)
-    return plain if plain.isascii() else "".join(map(_upper, normalize("NFC", plain)))
+    if plain.isascii():
+        return plain
+    return normalize("NFC", "".join(map(_upper, normalize("NFC", plain))))
 
 
 def _upper(character: str) -> str:

@@ -97,6 +97,7 @@ class Outcome(TypedDict):
     coupons: NotRequired[list[ResentCoupon]]
     content: NotRequired[str]
     first: NotRequired[int]
+    first_code: NotRequired[str]
     count: NotRequired[int]
     part: NotRequired[int]
     parts: NotRequired[int]

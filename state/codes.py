@@ -20,7 +20,6 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from numpy.typing import NDArray
 
-from schemas.codes import normalise as normalise
 from state.ff1 import FF1, Half, Halves, constant, longest
 
 _TWEAK_BYTES = 8

@@ -159,7 +159,11 @@ class Offering:
         return {name: said["current"][name] for name in CURRENT}
 
     def _exported(self, said: dict[str, Any], exported: Exported) -> dict[str, Any]:
+        offer = self._catalogue.get(said["offer_id"])
+        assert offer is not None
         said["first"], said["count"] = exported.first, exported.size
+        # So that who computes the others can tell that it has the same secret.
+        said["first_code"] = self._catalogue.code_of(offer, exported.first)
         said["starts_at"] = self._calendar.moment(exported.starts)
         said["expires_at"] = moment_or_none(self._calendar, exported.expires_effectively)
         said["totals"] = {"customer": None, "offer": exported.offer_total}

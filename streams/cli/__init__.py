@@ -8,12 +8,17 @@ from confluent_kafka import KafkaException
 from deploy.local import StackError
 from state.ledger import LedgerError
 from streams.broker import BrokerError
+from streams.bulk.tables import TableChanged
+from streams.bulk.written import NotWritten
+from streams.cli.codes import codes
 from streams.cli.demo import demo
+from streams.cli.issue import issue
 from streams.cli.ledger import audit_, rebuild
 from streams.cli.offers import offers
 from streams.cli.org import org
 from streams.cli.send import send
 from streams.cli.servers import down, up, worker
+from streams.cli.uploads import audience, stores, upload_codes
 from streams.settings import SettingsError
 
 
@@ -23,7 +28,9 @@ def redeemonce() -> None:
     """Coupons that hold their limits: a streaming redemption processor."""
 
 
-for command in (demo, up, down, worker, offers, org, send, audit_, rebuild):
+for command in (upload_codes, audience, stores):
+    offers.add_command(command)
+for command in (demo, up, down, worker, offers, org, send, issue, codes, audit_, rebuild):
     redeemonce.add_command(command)
 
 
@@ -32,7 +39,7 @@ def main() -> None:
         redeemonce(prog_name="redeemonce")
     except SettingsError as error:
         _end(str(error), 2)
-    except (BrokerError, LedgerError, StackError) as error:
+    except (BrokerError, LedgerError, NotWritten, StackError, TableChanged) as error:
         _end(str(error), 1)
     except KafkaException as error:
         _end(f"Kafka: {error.args[0].str()}", 1)

@@ -1,7 +1,6 @@
 """Files that people hand in: offers in YAML or JSON, CSV with a header, NDJSON. Every error is
 found in one reading, with its line."""
 
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,7 @@ import yaml
 
 from schemas.offers import errors_of
 from schemas.topics import lane_of
-
-_MAX_ERRORS = 50
+from streams.bulk.tables import MOST_SHOWN, Checked, Errors, Table
 
 
 class _Loader(yaml.SafeLoader):
@@ -57,48 +55,21 @@ def read_offers(path: Path, currency: str) -> tuple[list[dict[str, Any]], list[s
 
 def read_column(path: Path, column: str) -> tuple[list[str], list[str]]:
     """One column of a CSV, every value 1 to 64 characters and only once."""
-    rows, errors = read_rows(path, {column}, {column})
-    values: dict[str, int] = {}
-    for line, row in rows:
-        value = row[column]
-        if not 1 <= len(value) <= 64:
-            errors.append(f"{path}:{line}: {column}: 1 to 64 characters are expected")
-        elif value in values:
-            errors.append(f"{path}:{line}: {column}: {value} stands in line {values[value]} too")
-        values.setdefault(value, line)
-    if not errors and not values:
-        errors.append(f"{path}:1: there is no row below the header")
-    return list(values), errors[:_MAX_ERRORS]
+    checked = Checked(Table(path, (column,)))
+    values = [cells[0] for _, cells in checked.rows()]
+    return values, checked.errors()
 
 
 def read_rows(
     path: Path, required: set[str], known: set[str]
 ) -> tuple[list[tuple[int, dict[str, str]]], list[str]]:
     """(line, row by column) of a CSV with a header, and every error with its line."""
-    rows: list[tuple[int, dict[str, str]]] = []
-    errors: list[str] = []
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            missing, unknown = required - set(header), set(header) - known
-            if missing or unknown or len(set(header)) < len(header):
-                wanted = ", ".join(sorted(known))
-                return [], [f"{path}:1: the header must name the columns {wanted}, each once"]
-            for cells in reader:
-                if not cells:
-                    continue
-                if len(cells) != len(header):
-                    why = f"{len(cells)} columns, {len(header)} expected"
-                    errors.append(f"{path}:{reader.line_num}: {why}")
-                    continue
-                row = dict(zip(header, (cell.strip() for cell in cells), strict=True))
-                rows.append((reader.line_num, row))
-    except UnicodeDecodeError as error:
-        return [], [f"{path}: not UTF-8 at byte {error.start}"]
-    except csv.Error as error:
-        errors.append(f"{path}:{reader.line_num}: {error}")
-    return rows, errors[:_MAX_ERRORS]
+    table = Table(path, tuple(required), tuple(known - required))
+    errors = Errors(path)
+    rows = [
+        (line, dict(zip(table.names, cells, strict=True))) for line, cells in table.rows(errors)
+    ]
+    return rows, errors.sentences()
 
 
 def read_requests(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
@@ -120,7 +91,7 @@ def read_requests(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
                 errors.append(f"{path}:{line}: type: {request.get('type')!r} is no type of request")
             else:
                 requests.append(request)
-    return requests, errors[:_MAX_ERRORS]
+    return requests, errors[:MOST_SHOWN]
 
 
 def _constructed(node: yaml.Node) -> Any:

@@ -5,18 +5,11 @@ import time
 import uuid
 
 import click
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import TaskID
 
 from state.ledger import Ledger
 from streams.audit import audit
-from streams.cli.output import console, json_option, print_json, print_verdict
+from streams.cli.output import json_option, print_json, print_verdict, progress
 from streams.recovery import restore
 from streams.settings import read_settings
 
@@ -26,15 +19,15 @@ from streams.settings import read_settings
 def audit_(as_json: bool) -> None:
     """Recompute the ledger from the topics and compare it with Redis and with every limit."""
     settings = read_settings()
-    with _bar(as_json) as bar:
+    with progress(as_json) as bar:
         tasks: dict[str, TaskID] = {}
 
-        def progress(phase: str, done: int, total: int) -> None:
+        def show(phase: str, done: int, total: int) -> None:
             if phase not in tasks:
                 tasks[phase] = bar.add_task(phase, total=total)
             bar.update(tasks[phase], completed=done, total=total)
 
-        verdict = audit(settings, progress)
+        verdict = audit(settings, show)
     if as_json:
         print_json(verdict.as_json())
     else:
@@ -53,7 +46,7 @@ def rebuild(as_json: bool) -> None:
         time.sleep(0.5)
     began = time.monotonic()
     try:
-        with _bar(as_json) as bar:
+        with progress(as_json) as bar:
             task = bar.add_task("outcomes read", total=None)
             count = restore(
                 settings, ledger, token, from_nothing=True,
@@ -66,10 +59,3 @@ def rebuild(as_json: bool) -> None:
         print_json({"outcomes": count, "seconds": round(seconds, 3)})
     else:
         click.echo(f"the ledger is whole again: {count} outcomes in {seconds:.1f} s")
-
-
-def _bar(hidden: bool) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-        console=console, disable=hidden,
-    )  # fmt: skip

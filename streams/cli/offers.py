@@ -1,25 +1,23 @@
 """`redeemonce offers`: apply, list, show, claim, revoke. Each change waits for its outcome."""
 
-import getpass
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 
 from schemas.times import to_second
-from state.ledger import Ledger
+from streams.cli.common import FILE, SERVICES, actor_option, ledger_of, offer_fields
 from streams.cli.files import read_column, read_offers
 from streams.cli.output import console, json_option, print_json, print_outcomes, refuse_input, table
+from streams.cli.shown import offer_in_words
 from streams.client import ask, new_request
-from streams.settings import Settings, read_settings
+from streams.code_space import code_space
+from streams.history import history
+from streams.settings import read_settings
 from streams.summary import summary
 
 #: Customers of one revoke request: what the ledger ends in one call.
 _CUSTOMERS_A_REQUEST = 1_000
-_SERVICES = ["outbound", "dvs", "timeline", "loyalty", "third_party"]
-_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group()
@@ -27,13 +25,9 @@ def offers() -> None:
     """Create, edit, look at, claim and revoke offers."""
 
 
-def _ledger(settings: Settings) -> Ledger:
-    return Ledger(settings.redis_url, settings.topic_prefix, settings.request_memory_days)
-
-
 @offers.command()
-@click.argument("file", type=_file)
-@click.option("--actor", default=getpass.getuser, help="Who changes it; your login by default.")
+@click.argument("file", type=FILE)
+@actor_option
 @json_option
 def apply(file: Path, actor: str, as_json: bool) -> None:
     """Create the offers of a YAML or JSON file, or edit those that exist."""
@@ -41,7 +35,7 @@ def apply(file: Path, actor: str, as_json: bool) -> None:
     found, errors = read_offers(file, settings.currency)
     if errors:
         refuse_input(errors)
-    ledger = _ledger(settings)
+    ledger = ledger_of(settings)
     requests = [
         new_request(
             "edit" if ledger.offer(offer["offer_id"]) else "create",
@@ -58,7 +52,7 @@ def apply(file: Path, actor: str, as_json: bool) -> None:
 @json_option
 def list_(as_json: bool) -> None:
     """All offers, the one changed last at the bottom."""
-    _, found = _ledger(read_settings()).changed_offers()
+    _, found = ledger_of(read_settings()).changed_offers()
     if as_json:
         for fields in found:
             print_json(summary(fields))
@@ -89,24 +83,25 @@ def cells(one: dict[str, Any]) -> list[str]:
 @click.argument("offer_id")
 @json_option
 def show(offer_id: str, as_json: bool) -> None:
-    """One offer in full."""
-    fields = _ledger(read_settings()).offer(offer_id)
-    if not fields:
-        click.echo(f"Error: there is no offer {offer_id}", err=True)
-        sys.exit(1)
-    one = summary(fields)
+    """One offer in full, with who changed what and when."""
+    settings = read_settings()
+    fields = offer_fields(settings, offer_id)
+    one = summary(fields) | {
+        "code_space": code_space(fields),
+        "history": history(settings, offer_id),
+    }
     if as_json:
         print_json(one)
     else:
-        click.echo(orjson.dumps(one, option=orjson.OPT_INDENT_2).decode())
+        click.echo(offer_in_words(one))
 
 
 @offers.command()
 @click.argument("offer_id")
-@click.option("--service", required=True, type=click.Choice(_SERVICES))
+@click.option("--service", required=True, type=SERVICES)
 @click.option("--holder", required=True, help="The service's campaign or program.")
 @click.option("--ends-at", help="End of the campaign, such as 2026-12-31T23:59:59+05:30.")
-@click.option("--actor", default=getpass.getuser)
+@actor_option
 @json_option
 def claim(
     offer_id: str, service: str, holder: str, ends_at: str | None, actor: str, as_json: bool
@@ -126,7 +121,7 @@ def claim(
 @offers.command()
 @click.argument("offer_id")
 @click.option("--scope", required=True, type=click.Choice(["unredeemed", "unissued", "customers"]))
-@click.option("--customers", type=_file, help="CSV with a column customer_id.")
+@click.option("--customers", type=FILE, help="CSV with a column customer_id.")
 @json_option
 def revoke(offer_id: str, scope: str, customers: Path | None, as_json: bool) -> None:
     """End coupons of an offer that were not used."""

@@ -7,7 +7,17 @@ from typing import Any, TypeVar
 import click
 import orjson
 from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
+from rich.text import Text
 
 from streams.audit import Verdict
 
@@ -61,6 +71,20 @@ def table(*columns: str, title: str | None = None) -> Table:
         name, right, _ = column.partition(">")
         made.add_column(name, justify="right" if right else "left")
     return made
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.0f}/s" if speed else "")
+
+
+def progress(hidden: bool) -> Progress:
+    """Bars of how far each task is, and how fast; where nobody watches, only how it ended."""
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(),
+        TimeRemainingColumn(), console=console, disable=hidden,
+    )  # fmt: skip
 
 
 def print_verdict(verdict: Verdict) -> None:

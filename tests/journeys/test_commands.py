@@ -13,7 +13,7 @@ from state.keys import base
 from streams.client import new_request
 from streams.recovery import committed_offsets
 from tests.servers import Servers
-from tests.world import World, create, issue, organisation, redeem, wait_for
+from tests.world import World, create, issue, offer, organisation, redeem, wait_for
 
 OFFER = """\
 offer_id: {offer_id}
@@ -162,9 +162,62 @@ def test_list_and_show_for_people(world: World) -> None:
     # expect
     [row] = [line for line in listed.stdout.splitlines() if "for-people" in line]
     assert [cell.strip() for cell in row.split("│")][4:-1] == ["dvs h", "1", "0", "0.00%"]
-    assert json.loads(shown.stdout)["offer"]["claim"]["holder"] == "h"
+    assert shown.stdout.startswith("for-people: Offer for-people, version 1\nissued 1, redeemed 0")
+    assert "  holder: h\n" in shown.stdout
     assert (unknown.returncode, unknown.stdout) == (1, "")
     assert unknown.stderr == "Error: there is no offer no-such-offer\n"
+
+
+def test_show_says_who_changed_what_and_when(world: World) -> None:
+    # given
+    world.ask(create("changed", claim=None, issue={"max_total": 5}))
+    world.ask(new_request("edit", offer_id="changed", actor="kim", offer=offer(
+        "changed", claim=None, issue={"max_total": 7}, name="Another")))  # fmt: skip
+    refused = {"expiry": {"type": "with_campaign"}, "claim": None}
+    world.ask(new_request("edit", offer_id="changed", actor="kim",
+                          offer=offer("changed", **refused)))  # fmt: skip
+    world.run("offers", "claim", "changed", "--service", "dvs", "--holder", "h", "--actor", "lee")
+
+    # when
+    [shown] = lines(world.run("offers", "show", "changed", "--json"))
+    words = world.run("offers", "show", "changed").stdout
+
+    # expect
+    created, edited, claimed = shown["history"]
+    assert [(one["actor"], one["type"], one["version"]) for one in shown["history"]] == [
+        ("t", "create", 1), ("kim", "edit", 2), ("lee", "claim", 3),
+    ]  # fmt: skip
+    assert "changes" not in created
+    assert edited["changes"] == [
+        {"field": "issue.max_total", "before": 5, "after": 7},
+        {"field": "name", "before": "Offer changed", "after": "Another"},
+    ]
+    assert [change["field"] for change in claimed["changes"]] == ["claim"]
+    assert created["at"] < edited["at"] < claimed["at"]
+    assert 'kim: edit\n    issue.max_total: 5 -> 7\n    name: "Offer changed" -> "Another"' in words
+
+
+def test_guessable_codes_are_warned_about(world: World) -> None:
+    # given
+    short = {"codes": {"type": "unique", "charset": "digits", "length": 6, "prefix": "77"}}
+    world.ask(create("guessed", coupons=short), create("safe"))
+    world.ask(issue("c-1", "guessed"), issue("c-2", "guessed"), issue("c-1", "safe"))
+
+    # when
+    [guessed] = lines(world.run("offers", "show", "guessed", "--json"))
+    [safe] = lines(world.run("offers", "show", "safe", "--json"))
+    words = world.run("offers", "show", "guessed").stdout
+
+    def metrics() -> str:
+        return world.get("/metrics")[1].decode()
+
+    # expect
+    assert (guessed["code_space"]["issued"], guessed["code_space"]["possible"]) == (2, 10_000)
+    assert (guessed["code_space"]["guessable"], safe["code_space"]["guessable"]) == (True, False)
+    assert "Warning: 2 of 10,000 possible codes are issued" in words
+    line = 'redeemonce_guessable_codes{offer="guessed"} 0.0002'
+    wait_for("the metric", lambda: line in metrics())
+    assert 'offer="safe"' not in metrics()
 
 
 def test_claim_is_first_come_and_says_who_has_it(world: World) -> None:

@@ -17,6 +17,7 @@ from schemas.requests import Reader, Unreadable
 from schemas.topics import ISSUE, MAX_REQUEST_BYTES, OFFERS
 from state.codes import Codes, Series
 from streams.bulk import exports
+from streams.bulk.conversation import UnderWay
 from streams.bulk.issues import Counts, Note, Run
 from streams.bulk.tables import Row
 from streams.bulk.uploads import Chunk, CodeUpload, UploadRefused, chunks_of, parts_of
@@ -35,6 +36,43 @@ def refused(reason: str, **more: Any) -> dict[str, Any]:
 
 
 ACCEPTED = {"outcome": "accepted", "reason": None, "detail": None, "replayed": False}
+
+
+# Requests under way -------------------------------------------------------------------------------
+
+
+def test_an_outcome_belongs_to_a_request_by_its_place() -> None:
+    # given
+    place, other = ("issue.requests", 0, 7), ("issue.requests", 0, 3)
+    said, before = ACCEPTED | {"request_id": "i"}, ACCEPTED | {"request_id": "i", "code": "x"}
+    open_ = UnderWay[str]()
+    open_.sent(1, "i", "mine")
+
+    # when an outcome of the same id comes that a killed run asked for, and one of somebody else
+    assert not [*open_.answered(other, before), *open_.answered(other, said | {"request_id": "j"})]
+    assert list(open_.lies(1, place)) == []
+
+    # expect
+    assert list(open_.answered(place, {"dead_letter": True})) == []
+    assert list(open_.answered(place, said)) == [("mine", said)]
+    assert len(open_) == 0
+    assert list(open_.answered(place, said)) == []
+
+
+def test_an_outcome_may_be_faster_than_kafkas_word_where_its_request_lies() -> None:
+    # given
+    place, other = ("issue.requests", 0, 7), ("issue.requests", 0, 3)
+    said = ACCEPTED | {"request_id": "i"}
+    open_ = UnderWay[str]()
+    open_.sent(1, "i", "mine")
+
+    # when
+    early = [*open_.answered(other, said | {"code": "x"}), *open_.answered(place, said)]
+
+    # expect
+    assert early == []
+    assert list(open_.lies(1, place)) == [("mine", said)]
+    assert len(open_) == 0
 
 
 # Uploads ------------------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import state.codes
-from state.codes import Codes, Series, normalise
+from schemas.codes import normalise
+from state.codes import Codes, Series
 
 DIGITS = "0123456789"
 ALPHANUMERIC = DIGITS + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -189,6 +190,7 @@ def test_a_span_over_several_pieces_has_them_in_order() -> None:
         ("\u0131\u017f\ufb01", "\u0131\u017f\ufb01"),  # upper() would make I, S and FI of them
         ("\uff53\uff41", "\uff33\uff21"),  # wide letters stay wide
         ("caf\u00e9", "CAF\u00c9"),
+        ("\u0390", "\u03aa\u0301"),  # has no capital of one character
         ("cafe\u0301", "CAF\u00c9"),  # an accent of its own
         ("10\u2013off", "10\u2013OFF"),  # a dash is no hyphen
         ("", ""),
