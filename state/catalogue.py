@@ -155,9 +155,12 @@ class Catalogue:
 
     def to_look_up(self, codes: list[str]) -> list[str]:
         """Which of these codes, normalised, may have been uploaded."""
-        if not self._uploaded:
-            return []
         return [code for code in map(normalise, codes) if self.offer_of_code(code) is None]
+
+    @property
+    def has_uploads(self) -> bool:
+        """Whether a code may be one that was uploaded."""
+        return bool(self._uploaded)
 
     def coupons_of(
         self, codes: list[str], uploaded: Mapping[str, int | None]

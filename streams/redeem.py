@@ -29,8 +29,10 @@ class Redeeming:
 
     async def look_up(self, requests: list[dict[str, Any]], ledger: Ledger) -> None:
         """Which offers the uploaded codes among these belong to: their serials only Redis knows."""
-        unknown = self._catalogue.to_look_up([request["code"] for request in requests])
         self._uploaded = {}
+        if not self._catalogue.has_uploads:
+            return
+        unknown = self._catalogue.to_look_up([request["code"] for request in requests])
         if unknown:
             numbers = await ledger.offers_of_codes(unknown)
             self._uploaded = dict(zip(unknown, numbers, strict=True))

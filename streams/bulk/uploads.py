@@ -19,8 +19,8 @@ from streams.client import new_request
 from streams.settings import Settings
 
 V = TypeVar("V")
-#: Codes of one request: all of it is decided in one call of the ledger.
-CODES_A_CHUNK = 1_000
+#: Codes of one request: all of it is decided in one call of the ledger, and tills wait meanwhile.
+CODES_A_CHUNK = 250
 _WINDOW = 8
 #: Of the items of one part as JSON; the rest of the request has room beside them.
 _PART_BYTES = MAX_REQUEST_BYTES - 16_384
