@@ -256,8 +256,9 @@ class Log:
             logger.warning("Kafka at %s doesn't answer; nothing is decided until it does", servers)
 
     def _on_error(self, error: KafkaError) -> None:
-        lost = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)
-        if error.fatal() or error.code() in lost:
+        # What a consumer hands over as fatal says so by its code, not by `fatal()`.
+        final = (KafkaError._FATAL, KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)
+        if error.fatal() or error.code() in final:
             start_again(f"{self._lane.name}: {error.name()}: {error.str()}")
         logger.warning("%s: Kafka: %s", self._lane.name, error.str())
 

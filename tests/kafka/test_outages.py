@@ -24,6 +24,7 @@ from deploy.local import (
     wait_for_redis,
 )
 from schemas.topics import ISSUE, REDEEM
+from streams.broker import consumer
 from streams.client import Place
 from tests.faults.verifier import Verifier
 from tests.world import Listener, World, create, free_port, issue, organisation, wait_for
@@ -195,6 +196,27 @@ def test_after_an_outage_that_met_it_idle_a_worker_goes_on_at_once(stand: Stand)
     stand.listener.answers(*places, wait_s=15)
     assert stand.results(*places) == {"accepted": 10, "offer_limit_reached": 10}
     stand.expect_no_harm()
+
+
+def test_a_worker_that_another_of_its_place_has_fenced_comes_back(stand: Stand) -> None:
+    # given
+    settings = stand.world.settings
+    stand.world.ask(create("fenced", issue={"max_total": 15}))
+    name = settings.model_copy(update={"worker_id": "w0"}).transactional_id(ISSUE)
+
+    # when: a second consumer joins under the name of the worker's
+    other = consumer(
+        settings, settings.group(ISSUE), group_instance_id=name,
+        partition_assignment_strategy="cooperative-sticky", session_timeout_ms=6_000,
+    )  # fmt: skip
+    other.subscribe([settings.topic(ISSUE.requests)])
+    wait_for("the other one's partitions", lambda: other.poll(0.1) or other.assignment())
+    other.close()
+    places = stand.issues(20, "fenced")
+
+    # expect
+    assert stand.results(*places) == {"accepted": 15, "offer_limit_reached": 5}
+    assert stand.process.poll() is None
 
 
 def test_a_stop_under_load_is_quick_and_the_next_worker_goes_on(stand: Stand) -> None:
