@@ -1,10 +1,9 @@
-"""What the ledger machine draws: few values, so that every limit is met."""
+"""What the ledger machines draw: few values, so that every limit is met."""
 
 from typing import Any
 
 from hypothesis import strategies as st
 
-OFFERS = ("a", "b", "c")
 CUSTOMERS = ("c-1", "c-2", "c-3")
 MOMENTS = [
     "2026-11-20T00:00:00+05:30",
@@ -16,11 +15,15 @@ MOMENTS = [
     "2026-11-23T00:00:00+05:30",
     "2026-11-24T12:00:00+05:30",
 ]
-early, late, moments = (st.sampled_from(some) for some in (MOMENTS[:6], MOMENTS[3:], MOMENTS))
-#: One offer gets most of the requests, so that its limits are met.
-customers, offer_ids = st.sampled_from(CUSTOMERS), st.sampled_from(("a", *OFFERS))
+EARLY = MOMENTS[:6]
+#: A month after one of those, and a month's last moment with the one after it.
+LATE = [*MOMENTS[3:], "2026-11-30T23:59:59+05:30", "2026-12-01T00:00:00+05:30"]
+MONTH_LATER = ["2026-12-20T12:00:00+05:30", "2026-12-31T12:00:00+05:30"]
+early, late, moments = (st.sampled_from(some) for some in (EARLY, LATE, MOMENTS))
+customers = st.sampled_from(CUSTOMERS)
 picks = st.integers(0, 7)
 limits = st.sampled_from([None, 1, 2, 3])
+seldom = st.sampled_from([False] * 7 + [True])
 DVS = {"service": "dvs", "holder": "h"}
 claims = st.sampled_from(
     [
@@ -33,6 +36,7 @@ claims = st.sampled_from(
 )
 expiries = st.sampled_from(
     [
+        {"type": "fixed_date", "at": "2026-12-31T23:59:59+05:30"},
         {"type": "fixed_date", "at": "2026-11-22T23:59:59+05:30"},
         {"type": "fixed_date", "at": "2026-12-31T23:59:59+05:30"},
         {"type": "with_campaign"},
@@ -47,13 +51,25 @@ discounts = st.sampled_from(
 )
 starts = st.sampled_from(
     [
-        {"type": "on_issue"},
+        *[{"type": "on_issue"}] * 4,
         {"type": "days_after_issue", "days": 1},
         {"type": "from_date", "at": "2026-11-22T09:00:00+05:30"},
     ]
 )
+coupon_expiries = st.sampled_from(
+    [
+        {"type": "with_offer"},
+        {"type": "with_offer"},
+        {"type": "with_offer"},
+        {"type": "days_after_issue", "days": 1},
+        {"type": "days_after_issue", "days": 2},
+        {"type": "month_ends_after_issue", "months": 1},
+    ]
+)
 bills = st.sampled_from(
     [
+        {"number": "B-1", "amount": "99.99", "currency": "INR"},
+        {"number": "B-1", "amount": "99.99", "currency": "INR"},
         {"number": "B-1", "amount": "99.99", "currency": "INR"},
         {"number": "B-2", "amount": "10.02", "currency": "INR", "lines": [
             {"sku": "S", "amount": "3.34", "on_sale": False},
@@ -62,11 +78,26 @@ bills = st.sampled_from(
             {"sku": "S", "amount": "1.00", "on_sale": True}]},
     ]
 )  # fmt: skip
+budgets = st.sampled_from(
+    [None, None, {"discount": "10.00"}, {"discount": "5.00"}, {"revenue_goal": "99.99"}]
+)
+resends = st.sampled_from(
+    [None, *[{"content": "{offer_name}: {code} of {coupon_id} {starts_at} to {expires_at}"}] * 2]
+)
+#: Items of an upload in parts: which part it is, and of how many.
+parts = st.sampled_from([(1, 1), (1, 1), (1, 2), (2, 2), (2, 2), (1, 2)])
+names = st.sampled_from(["One", "Two"])
+
+
+def unless_received(offers: tuple[str, ...]) -> st.SearchStrategy[Any]:
+    some = st.lists(st.sampled_from(offers), min_size=1, max_size=2)
+    excluding = st.builds(lambda found: {"offers": found, "months": 1}, some)
+    return st.one_of(st.none(), st.none(), excluding)
 
 
 @st.composite
-def sections(draw: st.DrawFn, alone: bool = False) -> dict[str, Any]:
-    """The rules of an offer, all limits small enough to be met; ``alone``: takes nobody's code."""
+def redeem_rules(draw: st.DrawFn) -> dict[str, Any]:
+    """All limits of redeeming, small enough to be met; seldom such that they contradict."""
     rules = {
         "anyone_may_redeem": draw(st.booleans()),
         "start": draw(starts),
@@ -75,21 +106,105 @@ def sections(draw: st.DrawFn, alone: bool = False) -> dict[str, Any]:
         "min_gap_days": draw(st.integers(0, 2)),
         "max_total": draw(st.sampled_from([None, None, 1, 4])),
     }
-    if rules["uses_per_coupon"] == 1 and rules["max_per_customer"] == 1:
-        rules["min_gap_days"] = 0  # a configuration error otherwise
+    if rules["uses_per_coupon"] == rules["max_per_customer"] == 1 and not draw(seldom):
+        rules["min_gap_days"] = 0
+    return rules
+
+
+@st.composite
+def limited(draw: st.DrawFn, offers: tuple[str, ...], alone: bool = False) -> dict[str, Any]:
+    """The rules of an offer with codes of its own; ``alone``: takes nobody's code."""
     prefix = None if alone else draw(st.sampled_from([None, "L", "LE", "LEAD"]))
     offer_code = None if alone else draw(st.sampled_from([None, "CODE-1", "CODE-2"]))
     codes = {"type": "unique", "charset": "digits", "length": 12, "prefix": prefix}
     return {
+        "name": draw(names),
         "expiry": draw(expiries),
         "discount": draw(discounts),
-        "coupons": {"codes": codes},
+        "coupons": {"codes": codes, "expiry": draw(coupon_expiries)},
         "issue": {
             "max_per_customer": draw(limits),
             "min_gap_days": draw(st.sampled_from([0, 0, 1, 2])),
             "max_total": draw(st.sampled_from([None, None, 2, 4])),
+            "unless_received": draw(unless_received(offers)),
+            "resend": draw(resends),
         },
-        "redeem": rules,
+        "redeem": draw(redeem_rules()),
+        "budget": draw(budgets) or {},
         "claim": draw(claims),
         "offer_code": offer_code,
+    }
+
+
+# Ways of codes -----------------------------------------------------------------------------------
+
+COMMON = {"type": "common", "code": "Fest-50"}
+UPLOADED = {"type": "uploaded"}
+SHORT = {"type": "unique", "charset": "digits", "length": 4, "prefix": "EX"}
+RANDOM = {"type": "randomised", "sample": "ab12x"}
+#: For an offer that may be created: some are taken, or may be by then.
+new_codes = st.sampled_from(
+    [
+        UPLOADED,
+        UPLOADED,
+        {"type": "common", "code": "fest50"},
+        {"type": "common", "code": "UP-1"},
+        {"type": "randomised", "sample": "AB9999"},
+        {"type": "randomised", "sample": "ABCDE"},
+        {"type": "unique", "charset": "alphanumeric", "length": 6, "prefix": "FE"},
+        {"type": "unique", "charset": "alphanumeric", "length": 6, "prefix": "UP"},
+        {"type": "unique", "charset": "alphanumeric", "length": 12, "no_lookalikes": True},
+    ]
+)
+#: Codes to upload: one list for all offers, so that some are taken; two look like other offers'.
+CODES = [
+    "UP-1",
+    "up 2",
+    "Up3",
+    "UP4",
+    "UP5",
+    "UP6",
+    "UP7",
+    "UP8",
+    "UP9",
+    "UPA",
+    "UPB",
+    "UPC",
+    "UPD",
+    "UPLONG",
+    "FEST50",
+    "EX00",
+]
+uploaded_codes = st.lists(
+    st.tuples(st.sampled_from(CODES), st.sampled_from([None, None, *CUSTOMERS])),
+    min_size=1,
+    max_size=3,
+    unique_by=lambda one: one[0],
+)
+
+
+@st.composite
+def coded(draw: st.DrawFn) -> dict[str, Any]:
+    """Loose rules, so that the code decides; its codes are put in by the machine."""
+    delivery = draw(st.sampled_from(["ours", "third_party"]))
+    return {
+        "name": draw(names),
+        "expiry": draw(expiries.filter(lambda one: one["type"] == "fixed_date")),
+        "discount": draw(discounts),
+        "coupons": {"delivery": delivery, "expiry": draw(coupon_expiries)},
+        "issue": {
+            "max_total": draw(st.sampled_from([None, None, None, 3, 5])),
+            "max_per_customer": draw(st.sampled_from([None, None, 2])),
+            "resend": draw(resends),
+        },
+        "redeem": {
+            "anyone_may_redeem": draw(st.booleans()),
+            "start": draw(starts),
+            "uses_per_coupon": draw(st.sampled_from([1, 1, 2, "unlimited"])),
+            "max_total": draw(st.sampled_from([None, None, None, 3])),
+        },
+        "budget": draw(st.sampled_from([{}, {}, {"discount": "12.00"}])),
+        "claim": draw(
+            st.sampled_from([None, DVS, DVS, DVS, {"service": "loyalty", "holder": "h"}])
+        ),
     }

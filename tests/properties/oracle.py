@@ -6,39 +6,27 @@ and generated offer codes) is learned from its outcomes, and only checked to be 
 
 from typing import Any
 
-from tests.properties.plain_rules import (
-    Coupon,
-    Offer,
-    Redemption,
-    Request,
-    Said,
-    accepted,
-    claim_of,
-    content_of,
-    day_of,
-    discount,
-    editable,
-    first,
-    holder_of,
-    length_of,
-    moment,
-    near,
-    normalised,
-    past,
-    reached,
-    refused,
-    shown,
-    starts,
-    totals,
-)
+from tests.properties.oracle_coupons import issue, resend, reverse, revoke
+from tests.properties.oracle_offers import change_offer
+from tests.properties.oracle_redeem import redeem
+from tests.properties.oracle_uploads import UPLOADS, upload
+from tests.properties.plain_bills import Till
+from tests.properties.plain_codes import length_of, looks_like, normalised
+from tests.properties.plain_rules import Offer, Request, Said, content_of, refused
 
 NOT_REMEMBERED = {"offer_not_found", "code_not_found", "request_id_conflict"}
-OFFER_TYPES = {"create", "edit", "claim"}
-REDEEM_TYPES = {"redeem", "validate", "reverse"}
+CHANGES = {"create", "edit", "claim"}
+LANES = dict.fromkeys(CHANGES | UPLOADS, "offers") | {
+    "issue": "issue", "resend": "issue", "revoke": "revoke",
+    "redeem": "redeem", "validate": "redeem", "reverse": "redeem",
+}  # fmt: skip
 
 
 class Oracle:
-    def __init__(self) -> None:
+    """``tills``: where each till stands, by its id."""
+
+    def __init__(self, tills: dict[str, Till]) -> None:
+        self.tills = tills
         self.offers: dict[str, Offer] = {}
         #: (lane, offer_id) -> request_id -> content and first outcome
         self.remembered: dict[tuple[str, str], dict[str, tuple[Any, Said]]] = {}
@@ -51,34 +39,48 @@ class Oracle:
         if earlier is not None:
             return {**earlier[1], "replayed": True}
         kind = request["type"]
-        if kind in OFFER_TYPES:
-            return self._change_offer(request, offer)
+        if kind in CHANGES:
+            return change_offer(request, offer, self.offers)
         if offer is None:
-            reasons = {"reverse": "redemption_not_found", "issue": "offer_not_found",
-                       "revoke": "offer_not_found"}  # fmt: skip
-            return refused(reasons.get(kind, "code_not_found"), None)
-        decide = {"issue": self._issue, "reverse": self._reverse, "revoke": self._revoke}
-        said = decide.get(kind, self._redeem)(request, offer)
+            reasons = {"reverse": "redemption_not_found", "redeem": "code_not_found",
+                       "validate": "code_not_found"}  # fmt: skip
+            return refused(reasons.get(kind, "offer_not_found"), None)
+        said = self._decided(request, offer)
         if kind != "validate" and said["reason"] not in NOT_REMEMBERED:
             offer.decisions += 1
-            said["sequence"] = offer.decisions
-        return {**said, "offer_version": offer.version}
+            said["ledger"] = {**said.get("ledger", {}), "sequence": offer.decisions}
+        return {**said, "offer_id": offer.offer_id, "offer_version": offer.version}
 
-    def learn(self, request: Request, said: Said) -> None:
-        """Take in what the ledger said, after it was found right."""
+    def _decided(self, request: Request, offer: Offer) -> Said:
+        kind = request["type"]
+        if kind in UPLOADS:
+            return upload(request, offer, self.offers)
+        if kind == "issue":
+            return issue(request, offer, self.offers)
+        if kind in ("redeem", "validate"):
+            return redeem(request, offer, self.tills.get(request["till_id"]))
+        return {"resend": resend, "reverse": reverse, "revoke": revoke}[kind](request, offer)
+
+    def learn(self, request: Request, said: Said, exported: list[str]) -> None:
+        """Take in what the ledger said, after it was found right. ``exported``: codes."""
         accepted, offer = said["outcome"] == "accepted", self.offer_of(request)
         if said["replayed"]:
             return
-        if accepted and request["type"] == "issue":
+        if accepted and request["type"] in ("issue", "export"):
             assert offer is not None
-            assert all(said["code"] not in one.coupon_of_code for one in self.offers.values())
-            offer.coupon_of_code[said["code"]] = offer.coupons[-1]
-        if accepted and request["type"] in OFFER_TYPES:
+            codes = exported or [said["code"]]
+            for coupon, code in zip(offer.coupons[-len(codes) :], codes, strict=True):
+                assert offer.way == "common" or offer.coupon_of_code(code) in (None, coupon)
+                assert offer is self.offer_of({"code": code})
+                coupon.code = code
+        if accepted and request["type"] in CHANGES:
             assert offer is not None
-            offer.lead = said["offer"]["coupons"]["codes"]["prefix"]
             offer.offer_code = said["offer"]["offer_code"]
-            assert not self._lead_is_taken(offer.lead, length_of(offer.rules), offer)
-            assert not self._offer_code_is_taken(offer.offer_code, offer)
+            others = [one for one in self.offers.values() if one is not offer]
+            assert offer.offer_code not in {one.offer_code for one in others}
+            if offer.way == "unique":
+                offer.lead = said["offer"]["coupons"]["codes"]["prefix"]
+                assert not any(looks_alike(offer, one) for one in others)
         place = self._place(request)
         if place and request["type"] != "validate" and said["reason"] not in NOT_REMEMBERED:
             kept = {name: v for name, v in said.items() if name not in ("source", "ledger")}
@@ -90,15 +92,17 @@ class Oracle:
             return self.offers.get(request["offer_id"])
         code = normalised(request["code"])
         for offer in self.offers.values():
-            if len(code) == length_of(offer.rules) and code.startswith(offer.lead):
+            if offer.way == "uploaded":
+                if code in {one.code for one in offer.uploaded}:
+                    return offer
+            elif looks_like(code, offer.lead, length_of(offer.codes)):
                 return offer
         return None
 
     def _place(self, request: Request) -> tuple[str, str] | None:
-        if request["type"] in OFFER_TYPES:
-            return "offers", request["offer_id"]
-        offer = self.offer_of(request)
-        lane = "redeem" if request["type"] in REDEEM_TYPES else request["type"]
+        lane, offer = LANES[request["type"]], self.offer_of(request)
+        if lane == "offers":
+            return lane, request["offer_id"]
         return (lane, offer.offer_id) if offer else None
 
     def _earlier(self, request: Request) -> tuple[Any, Said] | None:
@@ -107,184 +111,10 @@ class Oracle:
             return None
         return self.remembered.get(place, {}).get(request["request_id"])
 
-    # Coupons -------------------------------------------------------------------------------------
 
-    def _issue(self, request: Request, offer: Offer) -> Said:
-        at, customer_id = moment(request["occurred_at"]), request["customer_id"]
-        claimed = offer.claim and (offer.claim["service"], offer.claim["holder"])
-        theirs = [one for one in offer.coupons if one.customer_id == customer_id]
-        reason = first(
-            (past(at, offer.end()), "offer_expired"),
-            (claimed != (request["service"], request["holder"]), "not_claimed_by_service"),
-            (
-                reached(len(theirs), offer.rule("issue", "max_per_customer")),
-                "customer_limit_reached",
-            ),
-            (
-                near([one.day for one in theirs], at, offer.rule("issue", "min_gap_days", 0)),
-                "gap_not_elapsed",
-            ),
-            (reached(len(offer.coupons), offer.rule("issue", "max_total")), "offer_limit_reached"),
-            (offer.exhausted, "codes_exhausted"),
-        )
-        if reason:
-            return refused(reason, request)
-        coupon = Coupon(
-            len(offer.coupons),
-            customer_id,
-            day_of(at),
-            starts(offer.rule("redeem", "start", {"type": "on_issue"}), at),
-        )
-        offer.coupons.append(coupon)
-        return accepted(
-            request,
-            coupon_id=f"{offer.offer_id}:{coupon.number}",
-            starts_at=shown(coupon.starts),
-            expires_at=shown(offer.coupon_end()),
-            totals={"customer": len(theirs) + 1, "offer": len(offer.coupons)},
-        )
-
-    def _redeem(self, request: Request, offer: Offer) -> Said:
-        at, customer_id = moment(request["occurred_at"]), request.get("customer_id")
-        coupon = offer.coupon_of_code.get(normalised(request["code"]))
-        if coupon is None:
-            return refused("code_not_found", request)
-        anyone = offer.rule("redeem", "anyone_may_redeem", False)
-        theirs = offer.standing(customer_id=customer_id) if customer_id else []
-        lines = request["bill"].get("lines")
-        reason = first(
-            (offer.revoked(coupon), "coupon_revoked"),
-            (offer.used_up(coupon), "coupon_redeemed"),
-            (past(at, offer.coupon_end()), "coupon_expired"),
-            (at < coupon.starts, "not_started"),
-            (not anyone and customer_id != coupon.customer_id, "not_recipient"),
-            (bool(lines) and all(line["on_sale"] for line in lines), "no_eligible_items"),
-            (
-                reached(len(theirs), offer.rule("redeem", "max_per_customer")),
-                "customer_limit_reached",
-            ),
-            (
-                near([one.day for one in theirs], at, offer.rule("redeem", "min_gap_days", 0)),
-                "gap_not_elapsed",
-            ),
-            (
-                reached(len(offer.standing()), offer.rule("redeem", "max_total")),
-                "offer_limit_reached",
-            ),
-        )
-        coupon_id = f"{offer.offer_id}:{coupon.number}"
-        if reason:
-            return {**refused(reason, request), "coupon_id": coupon_id, "discount": None}
-        if request["type"] == "redeem":
-            used = Redemption(request["request_id"], coupon, customer_id, day_of(at))
-            offer.redemptions.append(used)
-        return accepted(
-            request,
-            coupon_id=coupon_id,
-            discount=discount(offer.rules["discount"], request["bill"]),
-            totals=totals(offer, coupon, customer_id),
-        )
-
-    def _reverse(self, request: Request, offer: Offer) -> Said:
-        at, customer_id = moment(request["occurred_at"]), request.get("customer_id")
-        coupon = offer.coupon_of_code.get(normalised(request["code"]))
-        found = [
-            one for one in offer.redemptions
-            if one.coupon is coupon and one.customer_id == customer_id
-            and one.request_id == request["redemption_id"]
-        ]  # fmt: skip
-        if coupon is None or not found:
-            return refused("redemption_not_found", request)
-        reason = first(
-            (found[0].reversed, "already_reversed"),
-            (offer.revoked(coupon), "coupon_revoked"),
-            (past(at, offer.coupon_end()), "coupon_expired"),
-        )
-        if reason:
-            return refused(reason, request)
-        found[0].reversed = True
-        return accepted(
-            request,
-            redemption_id=request["redemption_id"],
-            coupon_id=f"{offer.offer_id}:{coupon.number}",
-            totals=totals(offer, coupon, customer_id),
-        )
-
-    def _revoke(self, request: Request, offer: Offer) -> Said:
-        at, ended = moment(request["occurred_at"]), []
-        if request["scope"] == "customers":
-            ended = [
-                one for one in offer.coupons
-                if one.customer_id in request["customer_ids"] and not offer.revoked(one)
-                and not offer.used_up(one) and not past(at, offer.coupon_end())
-            ]  # fmt: skip
-        for coupon in ended:
-            coupon.revoked = True
-        if request["scope"] == "unredeemed":
-            for coupon in offer.coupons:
-                coupon.ends_unredeemed = True
-        offer.exhausted |= request["scope"] != "customers"
-        return accepted(request, revoked=None if request["scope"] == "unredeemed" else len(ended))
-
-    # Offers --------------------------------------------------------------------------------------
-
-    def _change_offer(self, request: Request, offer: Offer | None) -> Said:
-        kind, wanted = request["type"], request.get("offer")
-        new_claim = claim_of(request)
-        codes = wanted["coupons"]["codes"] if wanted else {}
-        reason = first(
-            (kind != "create" and offer is None, "offer_not_found"),
-            (kind == "create" and offer is not None, "offer_exists"),
-            (
-                self._offer_code_is_taken((wanted or {}).get("offer_code"), offer),
-                "offer_code_taken",
-            ),
-            (
-                kind == "create" and self._lead_is_taken(codes.get("prefix"), codes.get("length")),
-                "code_taken",
-            ),
-            (kind == "edit" and not editable(offer, wanted), "field_not_editable"),
-            (
-                bool(new_claim and offer and offer.claim)
-                and holder_of(offer.claim) != holder_of(new_claim),
-                "already_claimed",
-            ),
-            (self._campaign_is_taken(new_claim, request["offer_id"]), "campaign_has_offer"),
-        )
-        if reason:
-            said = refused(reason, request)
-        else:
-            offer = self._changed(request, offer, new_claim)
-            said = accepted(request)
-        if offer is not None:
-            offer.decisions += 1
-            said |= {"sequence": offer.decisions, "offer_version": offer.version}
-        return said
-
-    def _changed(self, request: Request, offer: Offer | None, new_claim: Any) -> Offer:
-        if offer is None:
-            offer = self.offers[request["offer_id"]] = Offer(request["offer_id"], request["offer"])
-        else:
-            offer.version += 1
-            offer.rules = request.get("offer", offer.rules)
-        offer.claim = new_claim or offer.claim
-        return offer
-
-    def _others(self, offer: Offer | None) -> list[Offer]:
-        return [one for one in self.offers.values() if one is not offer]
-
-    def _offer_code_is_taken(self, code: str | None, offer: Offer | None) -> bool:
-        return code is not None and code in {one.offer_code for one in self._others(offer)}
-
-    def _lead_is_taken(self, lead: str | None, length: Any, offer: Offer | None = None) -> bool:
-        return lead is not None and any(
-            length_of(one.rules) == length
-            and (one.lead.startswith(lead) or lead.startswith(one.lead))
-            for one in self._others(offer)
-        )
-
-    def _campaign_is_taken(self, new_claim: Any, offer_id: str) -> bool:
-        if not new_claim or new_claim["service"] != "outbound":
-            return False
-        others = self._others(self.offers.get(offer_id))
-        return any(one.claim and holder_of(one.claim) == holder_of(new_claim) for one in others)
+def looks_alike(one: Offer, other: Offer) -> bool:
+    if other.way == "uploaded":
+        return any(looks_like(each.code, one.lead, length_of(one.codes)) for each in other.uploaded)
+    same_length = length_of(one.codes) == length_of(other.codes)
+    begins = one.lead.startswith(other.lead) or other.lead.startswith(one.lead)
+    return same_length and begins
