@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from schemas.codes import normalise
+from schemas.codes import why_no_code
 from schemas.placeholders import checked
 from schemas.requests import Id, Moment, Money, Service, Text
 from schemas.times import to_second
@@ -42,10 +42,9 @@ def _real_date(day: str) -> str:
 
 
 def _readable_code(code: str) -> str:
-    if not code.isprintable():
-        raise ValueError("has characters that can't be printed")
-    if not normalise(code):
-        raise ValueError("nothing but spaces and hyphens, which don't count")
+    why = why_no_code(code)
+    if why is not None:
+        raise ValueError(why)
     return code
 
 
@@ -55,7 +54,7 @@ Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Days = Annotated[int, Field(ge=0, le=3650)]
 Months = Annotated[int, Field(ge=1, le=120)]
 Percent = Annotated[str, StringConstraints(pattern=PERCENT_PATTERN)]
-Content = Annotated[str, StringConstraints(max_length=2_000), AfterValidator(checked)]
+Content = Annotated[str, StringConstraints(min_length=1, max_length=2_000), AfterValidator(checked)]
 
 
 class Section(BaseModel):

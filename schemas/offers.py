@@ -89,6 +89,14 @@ def errors_of(content: Any, currency: str) -> tuple[Offer | None, list[tuple[str
     return (None if wrong else offer), wrong
 
 
+def shape_of(content: Any) -> Offer | None:
+    """The offer where each field is right by itself, whatever they are together."""
+    try:
+        return Offer.model_validate(content)
+    except ValidationError:
+        return None
+
+
 #: What pydantic puts into a path where a section has one of several shapes.
 _UNION_TAG = re.compile(
     "(fixed_date|with_campaign|percentage|fixed|unique|common|uploaded|randomised|with_offer|"

@@ -9,7 +9,7 @@ import orjson
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
-from schemas.codes import normalise
+from schemas.codes import why_no_code
 from schemas.money import MONEY_PATTERN, to_minor
 from schemas.times import MOMENT_PATTERN, to_second
 
@@ -294,8 +294,8 @@ def _contradiction(request: dict[str, Any]) -> str | None:
     if request.get("part", 1) > request.get("parts", 1):
         return f"part: {request['part']} is more than the {request['parts']} parts there are"
     for i, item in enumerate(request.get("codes", ())):
-        if not normalise(item["code"]):
-            return f"codes.{i}.code: nothing but spaces and hyphens"
+        if (why := why_no_code(item["code"])) is not None:
+            return f"codes.{i}.code: {why}"
     return None
 
 

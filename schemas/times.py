@@ -22,7 +22,7 @@ _FIRST_YEAR, _LAST_YEAR = 1990, 2199
 @lru_cache(maxsize=8192)
 def to_second(moment: str) -> int:
     """Whole seconds since 1970 of an RFC 3339 moment with offset. ValueError says what is wrong."""
-    at = datetime.fromisoformat(moment)
+    at = datetime.fromisoformat(moment.upper())
     if at.tzinfo is None:
         raise ValueError("has no offset from UTC")
     if not _FIRST_YEAR <= at.year <= _LAST_YEAR:

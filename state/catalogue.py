@@ -217,7 +217,6 @@ def limits_of(offer: Offer, decimals: int) -> dict[str, Any]:
     return {
         "ends_at": to_second(expiry.at) if expiry.type == "fixed_date" else False,
         "with_campaign": expiry.type == "with_campaign",
-        "coupon_with_offer": offer.coupons.expiry.type == "with_offer",
         "codes": kind_of(offer),
         "third_party": offer.coupons.delivery == "third_party",
         "issue_per_customer": issue.max_per_customer or False,

@@ -1,23 +1,28 @@
 """Who changed what of an offer, and when: read from the outcomes of its requests."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import orjson
 
-from schemas.topics import OFFERS
+from schemas.topics import OFFERS, REVOKE
 from streams.broker import read_all
 from streams.settings import Settings
 
-#: What an entry has of an outcome that changes no field: uploads and exports.
-_COUNTS = ("part", "parts", "items", "complete", "total", "first", "count")
+#: What an entry has of an outcome that changes no field: uploads, exports, revokes.
+_COUNTS = ("scope", "revoked", "part", "parts", "items", "complete", "total", "first", "count")
 
 
 def history(settings: Settings, offer_id: str) -> list[dict[str, Any]]:
-    """Accepted changes in their order: at, actor, type, version, and the fields changed with what
-    was there before and after. Raises `BrokerError` where Kafka doesn't answer."""
+    """Accepted changes in their order: at, actor (None of a revoke, which names none), type,
+    version, and the fields changed with what was there before and after.
+
+    Raises `BrokerError` where Kafka doesn't answer.
+    """
     key, said = offer_id.encode(), list[dict[str, Any]]()
-    for message in read_all(settings, OFFERS.outcomes):
+    topics = (OFFERS.outcomes, REVOKE.outcomes)
+    for message in chain.from_iterable(read_all(settings, topic) for topic in topics):
         if message.key() == key or (message.key() is None and offer_id in str(message.value())):
             one = orjson.loads(message.value())
             if one["offer_id"] == offer_id and one["outcome"] == "accepted" and "ledger" in one:
@@ -29,7 +34,7 @@ def history(settings: Settings, offer_id: str) -> list[dict[str, Any]]:
         after = one.get("offer", before)
         entry = {
             "at": one["decided_at"],
-            "actor": one["actor"],
+            "actor": one.get("actor"),
             "type": one["type"],
             "version": one["offer_version"],
         }

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 
 from schemas.codes import normalise
-from schemas.offers import charset_of, errors_of
+from schemas.offers import Offer, charset_of, errors_of, shape_of
 from schemas.reasons import Reason
 from schemas.requests import Reader
 from schemas.times import utc_moment
@@ -74,19 +74,25 @@ class Offering:
             if operation.kind == "edit":
                 return operation._replace(verdict=Reason.FIELD_NOT_EDITABLE, detail="offer_id")
             wrong = [("offer_id", f"{offer.offer_id} is not the request's {operation.offer_id}")]
-        if offer is None or wrong:
-            detail = "; ".join(f"{path or 'offer'}: {sentence}" for path, sentence in wrong)
-            return operation._replace(
-                verdict=Reason.INVALID_OFFER,
-                detail=detail[:2000],
-                **what_is_readable(content, creates=operation.kind == "create"),
-            )
+        if offer is not None and not wrong:
+            limits = limits_of(offer, self._decimals)
+            return self._described(operation, offer)._replace(limits=limits)
+        # It is refused in any case, but for what comes before its being invalid if that holds too.
+        detail = "; ".join(f"{path or 'offer'}: {sentence}" for path, sentence in wrong)
+        shaped = shape_of(content)
+        if shaped is not None:
+            operation = self._described(operation, shaped)
+        else:
+            readable = what_is_readable(content, creates=operation.kind == "create")
+            operation = operation._replace(**readable)
+        return operation._replace(verdict=Reason.INVALID_OFFER, detail=detail[:2000])
+
+    def _described(self, operation: OfferOp, offer: Offer) -> OfferOp:
         codes, creates = offer.coupons.codes, operation.kind == "create"
         leads, places = lead_candidates(offer), offer.redeem.org_entities
         named = offer.offer_code is not None
         return operation._replace(
             definition=offer.model_dump_json(exclude={"claim"}),
-            limits=limits_of(offer, self._decimals),
             expiry_type=offer.expiry.type,
             codes=fixed_codes(offer),
             code_key=code_key(normalise(codes.code)) if codes.type == "common" else b"",

@@ -26,7 +26,8 @@ local function uploaded_table()
   return uploaded_codes
 end
 
--- {code, customer_id, issued} of a position; issued: by its upload, with or without a customer; false where no code was uploaded to it.
+-- {code, customer_id, issued} of a position; issued: by its upload, with or without a customer.
+-- False where no code was uploaded to it.
 local function uploaded_code(offer, position)
   local found = call('HGET', place_in('codes', offer, position))
   return found and unpack_(found)
@@ -110,12 +111,11 @@ local function used_up(offer, coupon)
   return uses and standing(coupon) >= uses
 end
 
--- The last second in which a coupon is good, false where it doesn't expire.
+-- The last second in which a coupon is good, false where it doesn't expire. Its own end is never
+-- beyond the offer's or the campaign's; without one it ends with the offer, or never (loyalty).
 local function expiry(offer, own)
-  if not offer.coupons_expire then return false end
-  local ends = offer.ends
-  if own and ends then return math.min(own, ends) end
-  return own or ends
+  if not own then return not offer.loyalty and offer.ends end
+  return math.min(own, offer.ends or own, offer.campaign_ends or own)
 end
 
 local function expired(offer, coupon, second)

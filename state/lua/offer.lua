@@ -10,7 +10,7 @@ local function learn_rules(offer, fields)
   local limits, claim = unpack_(fields.limits), fields.claim and unpack_(fields.claim) or false
   offer.version, offer.limits, offer.claim = tonumber(fields.version), limits, claim
   offer.ends = limits.with_campaign and claim and claim.ends_at or limits.ends_at or false
-  offer.coupons_expire = not (limits.coupon_with_offer and claim and claim.service == 'loyalty')
+  offer.loyalty, offer.campaign_ends = claim and claim.service == 'loyalty', claim and claim.ends_at
   offer.uploaded = limits.codes == 'uploaded'
 end
 

@@ -44,7 +44,8 @@ end
 local function redeem_as_newcomer(op, offer, only_asked)
   local reason = newcomers_refusal(op, offer)
   if reason then return decision(op, offer, reason, nil, only_asked) end
-  local serial, coupon = offer.issued, { op[OP.customer_id], op[OP.starts], op[OP.expires], false, {} }
+  local serial = offer.issued
+  local coupon = { op[OP.customer_id], op[OP.starts], op[OP.expires], false, {} }
   if not only_asked then
     offer.issued = serial + 1
     offer.last_issued = now

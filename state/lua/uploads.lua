@@ -12,18 +12,18 @@ for _, op in ipairs(operations) do
 end
 
 -- Codes -------------------------------------------------------------------------------------------
-local function waits(offer, position)
-  for _, part in ipairs((offer.upload.upload_codes or { list = {} }).list) do
+local function waits(waiting, position)
+  for _, part in ipairs(waiting.list) do
     if position >= part[2] and position < part[2] + part[3] then return true end
   end
 end
 
 -- Is it a code already: uploaded (and not given up since), or what another offer's look like?
-local function is_taken(offer, code, key)
+local function is_taken(offer, code, key, waiting)
   local found = get(uploaded_table(), key)
   if found then
     local known = unpack_(found)
-    if text(known[1]) ~= offer.number or range_of(offer, known[2]) or waits(offer, known[2]) then
+    if text(known[1]) ~= offer.number or range_of(offer, known[2]) or waits(waiting, known[2]) then
       return true
     end
   end
@@ -37,8 +37,13 @@ end
 
 local function taken_codes(op, offer)
   local taken_, seen = {}, {}
+  local waiting = offer.upload.upload_codes
+  -- What this part doesn't belong to is given up with it, and so are its codes.
+  if not fits(waiting, op[OP.part], op[OP.parts]) then waiting = { list = {} } end
   for _, item in ipairs(op[OP.items]) do
-    if seen[item[1]] or is_taken(offer, item[1], item[2]) then taken_[#taken_ + 1] = item[1] end
+    if seen[item[1]] or is_taken(offer, item[1], item[2], waiting) then
+      taken_[#taken_ + 1] = item[1]
+    end
     seen[item[1]] = true
   end
   return taken_
@@ -109,7 +114,8 @@ local function export_refusal(op, offer)
     return REASON.codes_exhausted
   end
   if not limits.third_party or limits.codes ~= 'generated' then
-    return REASON.invalid_offer, 'coupons: only generated codes delivered by a third party are exported'
+    return REASON.invalid_offer,
+      'coupons: only generated codes that a third party delivers are exported'
   end
 end
 

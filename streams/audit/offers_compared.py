@@ -139,7 +139,6 @@ def _limits(definition: dict[str, Any], decimals: int) -> dict[str, Any]:
         "resend": issue.get("resend") is not None,
         "budget_discount": False if most is None else most,
         "revenue_goal": False if goal is None else goal,
-        "coupon_with_offer": definition["coupons"]["expiry"]["type"] == "with_offer",
         "issue_per_customer": issue["max_per_customer"] or False,
         "issue_gap_days": issue["min_gap_days"],
         "issue_total": issue["max_total"] or False,

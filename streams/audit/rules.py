@@ -70,7 +70,7 @@ class Rules:
 
     ends: int | None
     claim: tuple[str, str, int | None] | None  # service, holder, end of its campaign
-    coupons_expire: bool
+    loyalty: bool
     coupon_expiry: dict[str, Any]
     third_party: bool
     codes: CodeRules
@@ -103,12 +103,11 @@ class Rules:
             ends = claimed[2] if claimed else None
         else:
             ends = to_second(offer["expiry"]["at"])
-        loyalty = claim is not None and claim["service"] == "loyalty"
         received, resend = issue.get("unless_received"), issue.get("resend")
         return cls(
             ends=ends,
             claim=claimed,
-            coupons_expire=not (loyalty and expiry["type"] == "with_offer"),
+            loyalty=claim is not None and claim["service"] == "loyalty",
             coupon_expiry=expiry,
             third_party=offer["coupons"]["delivery"] == "third_party",
             codes=code_rules(offer["coupons"]["codes"]),
@@ -153,9 +152,10 @@ class Rules:
 
     def coupon_ends(self, own: int | None) -> int | None:
         """The last second of a coupon with this expiry of its own."""
-        if not self.coupons_expire:
-            return None
-        return min((end for end in (own, self.ends) if end is not None), default=None)
+        if own is None:
+            return None if self.loyalty else self.ends
+        campaign_ends = self.claim and self.claim[2]
+        return min(end for end in (own, self.ends, campaign_ends) if end is not None)
 
 
 def code_rules(codes: dict[str, Any]) -> CodeRules:

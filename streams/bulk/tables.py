@@ -149,10 +149,16 @@ def _cells(batch: Any) -> Iterator[tuple[str, ...]]:
 
 class Checked:
     """A table's first reading: what is wrong with which line. Of a row nothing is kept but a hash
-    of its first cell, which must not stand twice (compared as ``plain`` makes it)."""
+    of its first cell, which must not stand twice (compared as ``plain`` makes it) and must be
+    nothing that ``why_not`` has a sentence about."""
 
-    def __init__(self, table: Table, plain: Callable[[str], str] = str) -> None:
-        self.table, self._plain = table, plain
+    def __init__(
+        self,
+        table: Table,
+        plain: Callable[[str], str] = str,
+        why_not: Callable[[str], str | None] = lambda _: None,
+    ) -> None:
+        self.table, self._plain, self._why_not = table, plain, why_not
         self._errors = Errors(table.path)
         self._hashes = array("q")
 
@@ -165,7 +171,10 @@ class Checked:
         plain, note = self._plain, self._hashes.append
         for line, cells in self.table.rows(self._errors):
             text = plain(cells[0])
-            if _fits(text) and all(map(_fits, cells[1:])):
+            if _fits(text) and all(map(_fits, filter(None, cells[1:]))):
+                if (why := self._why_not(text)) is not None:
+                    self._errors.add(line, f"{self.table.names[0]}: {why}")
+                    continue
                 note(hash(text))
                 yield line, cells
             else:
@@ -175,7 +184,7 @@ class Checked:
         for name, cell in zip(self.table.names, cells, strict=True):
             if not _is_utf8(cell):
                 self._errors.add(line, f"{name}: not UTF-8")
-            elif not _fits(cell):
+            elif not _fits(cell) and (cell or name in self.table.required):
                 self._errors.add(line, f"{name}: 1 to {MOST_CHARACTERS} characters are expected")
 
     def errors(self) -> list[str]:

@@ -81,7 +81,7 @@ class Chunk:
 def _sent(row: Row) -> tuple[str, ...]:
     """A code goes out as it is written, unless hyphens and spaces make it too long for that."""
     code, *customer = row[1]
-    return (code if len(code) <= MOST_CHARACTERS else normalise(code), *customer)
+    return (code if len(code) <= MOST_CHARACTERS else normalise(code), *filter(None, customer))
 
 
 def chunks_of(rows: Iterable[Row], size: int = CODES_A_CHUNK) -> Iterator[Chunk]:

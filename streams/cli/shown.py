@@ -44,8 +44,11 @@ def _set(content: Any) -> Any:
 def _changes(history: list[dict[str, Any]]) -> str:
     lines = []
     for entry in history:
-        more = "".join(f", {name} {entry[name]}" for name in ("items", "count") if name in entry)
-        lines.append(f"{entry['at']} {entry['actor']}: {entry['type']}{more}")
+        more = "".join(
+            f", {name} {entry[name]}" for name in ("scope", "items", "count") if name in entry
+        )
+        who = f" {entry['actor']}" if entry["actor"] else ""
+        lines.append(f"{entry['at']}{who}: {entry['type']}{more}")
         lines += [
             f"    {change['field']}: {_json(change['before'])} -> {_json(change['after'])}"
             for change in entry.get("changes", ())

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from schemas.codes import normalise
+from schemas.codes import normalise, why_no_code
 from streams.bulk.tables import Checked, Errors, Table
 from streams.bulk.uploads import (
     CodeUpload,
@@ -35,7 +35,7 @@ def upload_codes(offer_id: str, file: Path, actor: str, as_json: bool) -> None:
     lines, all others are uploaded. After a kill start the same again: nothing is done twice.
     """
     settings = read_settings()
-    checked = Checked(Table(file, ("code",), ("customer_id",)), normalise)
+    checked = Checked(Table(file, ("code",), ("customer_id",)), normalise, why_no_code)
     deque(checked.rows(), maxlen=0)
     if errors := checked.errors():
         refuse_input(errors)

@@ -177,15 +177,16 @@ def test_show_says_who_changed_what_and_when(world: World) -> None:
     world.ask(new_request("edit", offer_id="changed", actor="kim",
                           offer=offer("changed", **refused)))  # fmt: skip
     world.run("offers", "claim", "changed", "--service", "dvs", "--holder", "h", "--actor", "lee")
+    world.run("offers", "revoke", "changed", "--scope", "unissued")
 
     # when
     [shown] = lines(world.run("offers", "show", "changed", "--json"))
     words = world.run("offers", "show", "changed").stdout
 
     # expect
-    created, edited, claimed = shown["history"]
+    created, edited, claimed, revoked = shown["history"]
     assert [(one["actor"], one["type"], one["version"]) for one in shown["history"]] == [
-        ("t", "create", 1), ("kim", "edit", 2), ("lee", "claim", 3),
+        ("t", "create", 1), ("kim", "edit", 2), ("lee", "claim", 3), (None, "revoke", 3),
     ]  # fmt: skip
     assert "changes" not in created
     assert edited["changes"] == [
@@ -193,6 +194,7 @@ def test_show_says_who_changed_what_and_when(world: World) -> None:
         {"field": "name", "before": "Offer changed", "after": "Another"},
     ]
     assert [change["field"] for change in claimed["changes"]] == ["claim"]
+    assert revoked["scope"] == "unissued"
     assert created["at"] < edited["at"] < claimed["at"]
     assert 'kim: edit\n    issue.max_total: 5 -> 7\n    name: "Offer changed" -> "Another"' in words
 

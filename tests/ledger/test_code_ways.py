@@ -224,6 +224,15 @@ def test_an_upload_takes_effect_with_its_last_part(desk: Desk) -> None:
     assert [one.get("code") for one in desk.ask(*(issue(c) for c in "cde"))] == ["C1", "B1", None]
 
 
+def test_codes_of_an_upload_that_begins_anew_are_free(desk: Desk) -> None:
+    desk.ask(create(**UPLOADED))
+    desk.ask(upload("A-1", "A-2", part=1, parts=2))
+    assert desk.reasons(upload("A-2", part=2, parts=2)) == ["code_taken"]  # it waits in part 1
+    [said] = desk.ask(upload("A-2", "A-3"))
+    assert (said["complete"], said["total"]) == (True, 2)
+    assert [one.get("code") for one in desk.ask(*map(issue, "abc"))] == ["A2", "A3", None]
+
+
 def test_a_code_that_is_there_refuses_its_part(desk: Desk) -> None:
     # given
     desk.ask(create(**UPLOADED), create("p", **UPLOADED), create("g"))

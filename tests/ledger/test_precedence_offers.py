@@ -94,6 +94,23 @@ def test_an_offer_that_is_none(others: Desk, broken: dict[str, Any]) -> None:
     ]
 
 
+def test_an_offer_that_contradicts_itself_is_refused_for_what_others_have_first(
+    others: Desk,
+) -> None:
+    # given
+    never = {"redeem": {"min_gap_days": 1, "max_per_customer": 1}}
+    taken = {"coupons": {"codes": {"type": "unique", "charset": "digits", "length": 10,
+                                   "prefix": "88"}}}  # fmt: skip
+    assert others.reasons(create("first", **taken)) == ["accepted"]
+    other_way = {"coupons": {"codes": {"type": "uploaded"}}}
+
+    # expect
+    assert others.reasons(
+        create("second", **never, **taken), edit("first", **never, **other_way),
+        edit("first", **never, **taken),
+    ) == ["code_taken", "field_not_editable", "invalid_offer"]  # fmt: skip
+
+
 def test_a_claim_that_comes_second_for_an_offer_of_a_campaign_that_has_one(others: Desk) -> None:
     assert others.reasons(create(claim={"service": "dvs", "holder": "early"})) == ["accepted"]
     assert others.reasons(

@@ -88,6 +88,33 @@ def test_an_earlier_end_of_the_campaign_holds_for_coupons_with_an_end_of_their_o
     assert at("2026-11-27T00:00:00+05:30") == "coupon_expired"
 
 
+def test_an_end_of_its_own_is_never_beyond_the_campaigns_whatever_the_offers_is(
+    desk: Desk,
+) -> None:
+    rule = {"codes": CODES, "expiry": {"type": DAYS, "days": 30}}
+    campaign = {"service": "dvs", "holder": "h", "ends_at": "2026-11-25T12:00:00+05:30"}
+    desk.ask(create(coupons=rule, claim=campaign), create("p", claim=campaign))
+    assert coupon(desk)["expires_at"] == "2026-11-25T12:00:00+05:30"
+    assert coupon(desk, offer_id="p")["expires_at"] == "2026-12-31T23:59:59+05:30"
+
+
+def test_a_loyalty_coupon_keeps_the_rule_it_was_issued_by(desk: Desk) -> None:
+    # given
+    loyalty = {"service": "loyalty", "holder": "gold"}
+    days = {"codes": CODES, "expiry": {"type": DAYS, "days": 1}}
+    desk.ask(create(claim=loyalty))
+    unending = coupon(desk, **loyalty)
+    desk.ask(edit(coupons=days))
+    ending = coupon(desk, **loyalty)
+    desk.ask(edit())
+
+    # expect
+    asked = {"occurred_at": "2027-06-01T10:00:00+05:30"}
+    assert desk.reasons(*(redeem(one["code"], "a", **asked) for one in (unending, ending))) == [
+        "accepted", "coupon_expired",
+    ]  # fmt: skip
+
+
 def test_loyalty_spares_coupons_without_an_end_of_their_own(desk: Desk) -> None:
     loyalty = {"service": "loyalty", "holder": "gold"}
     rule = {"codes": CODES, "expiry": {"type": DAYS, "days": 1}}
