@@ -52,10 +52,11 @@ def upload(request: Request, offer: Offer, offers: dict[str, Offer]) -> Said:
 
 
 def taken_codes(request: Request, offer: Offer, offers: dict[str, Offer]) -> list[str]:
-    """Left out: the codes that this part makes be given up. The ledger calls them taken."""
+    """Codes that wait for parts to which this one doesn't belong are free: they are given up."""
     codes = [normalised(item["code"]) for item in request["codes"]]
     others = [one for one in offers.values() if one is not offer]
-    there = {one.code for one in offer.uploaded if one.state != "given up"}
+    free = {"given up", "waits"} if starts_over(request, offer) else {"given up"}
+    there = {one.code for one in offer.uploaded if one.state not in free}
     there |= {one.code for other in others for one in other.uploaded}
     twice = {code for code, count in Counter(codes).items() if count > 1}
     return sorted(
@@ -68,10 +69,15 @@ def taken_codes(request: Request, offer: Offer, offers: dict[str, Offer]) -> lis
     )  # fmt: skip
 
 
+def starts_over(request: Request, offer: Offer) -> bool:
+    kind = request["type"]
+    part_is_there = request["part"] in offer.waiting.get(kind, {})
+    return part_is_there or request["parts"] != offer.parts.get(kind)
+
+
 def give_up_what_this_part_does_not_belong_to(request: Request, offer: Offer) -> None:
     kind = request["type"]
-    waiting = offer.waiting.get(kind, {})
-    if request["part"] in waiting or request["parts"] != offer.parts.get(kind):
+    if starts_over(request, offer):
         offer.waiting.pop(kind, None)
         if kind == "upload_codes":
             for code in offer.uploaded:

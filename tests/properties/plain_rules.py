@@ -97,8 +97,10 @@ class Offer:
     def coupon_end(self, coupon: Coupon) -> datetime | None:
         if coupon.ends is None and self.claim and self.claim["service"] == "loyalty":
             return None
-        ends = [end for end in (coupon.ends, self.end()) if end is not None]
-        return min(ends, default=None)
+        campaign = moment(self.claim["ends_at"]) if self.claim and self.claim["ends_at"] else None
+        if coupon.ends is None:
+            return self.end()
+        return min(end for end in (coupon.ends, self.end(), campaign) if end is not None)
 
     def coupon_of_code(self, code: str) -> Coupon | None:
         return next((one for one in self.coupons if one.code == code), None)

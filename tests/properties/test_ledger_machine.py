@@ -168,53 +168,20 @@ class Bills(LedgerMachine):
 
 
 MACHINES = (Limits, Codes, Bills)
-#: The contract's table: what each type of request can be refused for, by one of its like.
-REASONS = {
-    "issue resend": """accepted request_id_conflict offer_not_found offer_expired
-        not_claimed_by_service not_in_audience received_excluded_offer customer_limit_reached
-        gap_not_elapsed offer_limit_reached codes_exhausted resend_not_allowed no_active_coupon""",
-    "redeem": """accepted request_id_conflict code_not_found coupon_revoked coupon_redeemed
-        coupon_expired offer_expired not_started customer_required not_recipient
-        customer_excluded store_not_allowed outside_time_window bill_amount_out_of_range
-        no_eligible_items customer_limit_reached gap_not_elapsed offer_limit_reached
-        budget_exhausted""",
-    "validate": """accepted code_not_found coupon_revoked coupon_redeemed
-        coupon_expired offer_expired not_started customer_required not_recipient
-        customer_excluded store_not_allowed outside_time_window bill_amount_out_of_range
-        no_eligible_items customer_limit_reached gap_not_elapsed offer_limit_reached
-        budget_exhausted""",
-    "reverse": """accepted request_id_conflict redemption_not_found already_reversed
-        coupon_revoked coupon_expired""",
-    "revoke": "accepted request_id_conflict offer_not_found",
-    "create edit claim": """accepted request_id_conflict offer_not_found offer_exists
-        offer_code_taken code_taken field_not_editable already_claimed campaign_has_offer
-        invalid_offer""",
-    "upload_codes": "accepted request_id_conflict offer_not_found code_taken upload_not_allowed",
-    "set_audience": "accepted request_id_conflict offer_not_found upload_not_allowed",
-    "set_stores": "accepted request_id_conflict",
-    "export": """accepted request_id_conflict offer_expired not_claimed_by_service
-        offer_limit_reached codes_exhausted invalid_offer""",
-}
 
 
-def run(
-    machine: type[LedgerMachine], settings: Settings, ledger: Ledger, *, derandomize: bool
-) -> Any:
-    """How often each reason was met, by type of request."""
-    met: Counter[tuple[str, str]] = Counter()
+def run(machine: type[LedgerMachine], settings: Settings, ledger: Ledger) -> None:
     run_state_machine_as_test(
-        lambda: machine(settings, ledger, met),
+        lambda: machine(settings, ledger, Counter()),
         settings=bounds(
             max_examples=machine.examples,
             stateful_step_count=40,
-            derandomize=derandomize,
             deadline=None,
             print_blob=True,
             report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),
         ),
     )
-    return met
 
 
 @pytest.mark.timeout(600)  # where it fails: up to 5 minutes to find the shortest way there
@@ -222,15 +189,4 @@ def run(
 def test_every_answer_is_the_oracles(
     machine: type[LedgerMachine], settings: Settings, ledger: Ledger
 ) -> None:
-    run(machine, settings, ledger, derandomize=False)
-
-
-@pytest.mark.timeout(900)
-def test_every_reason_is_met(settings: Settings, ledger: Ledger) -> None:
-    """With the same requests at each run: what is drawn must not lose sight of a rule."""
-    met: Counter[tuple[str, str]] = Counter()
-    for machine in MACHINES:
-        met += run(machine, settings, ledger, derandomize=True)
-    for kinds, reasons in REASONS.items():
-        unmet = set(reasons.split()) - {reason for kind, reason in met if kind in kinds.split()}
-        assert not unmet, f"{kinds}: {unmet} of {sorted(met.items())}"
+    run(machine, settings, ledger)
