@@ -6,9 +6,11 @@ import shutil
 import subprocess
 import time
 import uuid
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from string import Template
+from types import MappingProxyType
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -66,10 +68,15 @@ def kafka_home(directory: Path) -> Path:
 
 
 def start_kafka(
-    directory: Path, port: int, controller_port: int, report: Report = silent
+    directory: Path,
+    port: int,
+    controller_port: int,
+    report: Report = silent,
+    more: Mapping[str, str] = MappingProxyType({}),
 ) -> Server:
     """Start Kafka on the data that lie in `directory` (a stack's), on 127.0.0.1 and those ports.
 
+    `more`: settings that win over those of `kafka.properties`, its `${port}` and so on filled in.
     The first start fetches the jars (37 MB) and formats the storage. Returns without waiting for
     an answer: `wait_for_kafka` does. Raises StackError where Java or jars are missing, or where one
     runs already on these data.
@@ -82,7 +89,7 @@ def start_kafka(
     (home / "log4j2.properties").write_text(logging, "utf-8")
     if not (home / DATA).exists():
         _format(home, command, port, controller_port)
-    _write_settings(home, port, controller_port, DATA)
+    _write_settings(home, port, controller_port, DATA, more)
     options = [*HEAP, "-Djava.awt.headless=true", "-XX:+ExitOnOutOfMemoryError", _logging(home)]
     pid, started_at = spawn([*command, *options, "kafka.Kafka", SETTINGS], home)
     server = Server(NAME, pid, started_at, port, home, controller_port)
@@ -163,8 +170,15 @@ def _template() -> str:
     return resources.files("deploy").joinpath(SETTINGS).read_text("utf-8")
 
 
-def _write_settings(home: Path, port: int, controller_port: int, data: str) -> None:
+def _write_settings(
+    home: Path,
+    port: int,
+    controller_port: int,
+    data: str,
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     lines = [line for line in _template().splitlines() if not line.startswith("#")]
+    lines += [f"{name}={value}" for name, value in more.items()]  # of two, Java takes the last
     text = Template("\n".join(lines)).substitute(
         port=port, controller_port=controller_port, data=data
     )

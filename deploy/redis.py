@@ -5,10 +5,11 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 
 from redis import Redis, RedisError
 from redis.backoff import NoBackoff
@@ -58,9 +59,12 @@ def redis_server() -> Path:
     )
 
 
-def start_redis(directory: Path, port: int) -> Server:
+def start_redis(
+    directory: Path, port: int, more: Mapping[str, str] = MappingProxyType({})
+) -> Server:
     """Start Redis on the data that lie in `directory` (a stack's), on 127.0.0.1 and that port.
 
+    `more`: settings that win over those of `redis.conf`.
     Returns at once and doesn't wait for an answer: `wait_for_redis` does. Raises StackError where
     no server is installed or one runs already on these data.
     """
@@ -68,7 +72,8 @@ def start_redis(directory: Path, port: int) -> Server:
     home.mkdir(parents=True, exist_ok=True)
     executable = redis_server()
     wait_for_strays(NAME, home, COMMANDS)
-    (home / "redis.conf").write_text(f"{settings()}\nport {port}\n", "utf-8")
+    lines = [settings(), f"port {port}", *(f"{name} {value}" for name, value in more.items())]
+    (home / "redis.conf").write_text("\n".join(lines) + "\n", "utf-8")
     pid, started_at = spawn([str(executable), "redis.conf"], home)
     return record.write(directory, Server(NAME, pid, started_at, port, home))
 

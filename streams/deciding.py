@@ -13,6 +13,7 @@ from state.catalogue import Catalogue
 from state.layout import Head
 from state.ledger import Chain, Decided, Ledger, LedgerAway, Stale, Transition
 from streams.batches import Batch, Emission, Part
+from streams.fault_points import reach
 from streams.metrics import LaneMetrics
 from streams.outcomes import Outgoing
 from streams.settings import Settings
@@ -106,7 +107,9 @@ class Decider:
 
         async def word_first() -> None:
             piece, requests, answer = asked[0]
-            emissions.extend(self._emit(piece.part, requests, await answer, now))
+            decisions = await answer
+            reach(self.work.lane.name, "after_script")
+            emissions.extend(self._emit(piece.part, requests, decisions, now))
             asked.popleft()
             pieces.popleft()
 
@@ -118,6 +121,7 @@ class Decider:
                     await self._look_up(readable, self.ledger)
                 operations = self._operations(piece.part, requests)
                 head = self._head(piece, now)
+                reach(self.work.lane.name, "before_script")
                 answer = self.ledger.decide(chain, self.work.transition, head, operations)
                 asked.append((piece, requests, answer))
                 if len(asked) > PIECES_AHEAD:

@@ -21,6 +21,7 @@ from schemas.topics import CURRENT_OFFERS, DEAD_LETTERS, Lane, Topic
 from state.ledger import Ledger, LedgerAway
 from streams.batches import Batch, Emission, Part, Record
 from streams.broker import consumer, producer
+from streams.fault_points import reach
 from streams.metrics import LaneMetrics
 from streams.restart import start_again
 from streams.settings import Settings
@@ -123,7 +124,9 @@ class Log:
                 self._produce(emissions)
                 if not self._send_offsets(parts):
                     break
+                reach(self._lane.name, "after_offsets")
                 self._persistently(lambda: self._producer.commit_transaction(CALL_S), BATCH_S)
+                reach(self._lane.name, "after_commit")
                 for part in parts:
                     self._positions[part.partition] = part.to
                 return True
@@ -147,6 +150,7 @@ class Log:
         logger.info("%s: partitions %s", self._lane.name, sorted(self._claims))
 
     def _on_revoke(self, _: Any, partitions: list[TopicPartition]) -> None:
+        reach(self._lane.name, "on_revoke")
         for each in partitions:
             self._claims.pop(each.partition, None)
             self._positions.pop(each.partition, None)
@@ -197,7 +201,9 @@ class Log:
 
     def _produce(self, emissions: list[Emission]) -> None:
         produce = self._producer.produce
-        for topic, partition, key, value, headers in emissions:
+        for number, (topic, partition, key, value, headers) in enumerate(emissions):
+            if number == len(emissions) // 2:
+                reach(self._lane.name, "mid_produce")
             place = -1 if partition is None else partition
             while True:
                 try:
