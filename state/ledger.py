@@ -122,6 +122,8 @@ class Ledger:
         )
         self.base = keys.base(prefix)
         self.memory_days = memory_days
+        #: Requests answered by what was decided before a crash or an abort.
+        self.told_again = 0
         self._pack = msgpack.Packer(use_bin_type=False, autoreset=True).pack
         self._thread = ThreadPoolExecutor(1, "ledger")
 
@@ -160,7 +162,8 @@ class Ledger:
         for answer in answers:
             if answer[0] != b"OK":
                 raise _REFUSALS[answer[0]](" ".join(part.decode() for part in answer[1:]))
-        return [[_decided(packed) for packed in answer[1:]] for answer in answers]
+            self.told_again += int(answer[1])
+        return [[_decided(packed) for packed in answer[2:]] for answer in answers]
 
     def _run_all(self, script: Script, calls: list[tuple[bytes, bytes]]) -> list[list[bytes]]:
         if len(calls) == 1:

@@ -89,6 +89,7 @@ class Decider:
         now = time.time_ns() // 1_000_000
         pieces = deque(_pieces(batch.parts, PIECE_RECORDS[self.work.lane.name]))
         emissions: list[Emission] = []
+        told_again = self.ledger.told_again
         while pieces:
             try:
                 await self._decide(pieces, emissions, now)
@@ -98,7 +99,13 @@ class Decider:
                 logger.warning("%s; %d %s requests wait", away, len(batch), self.work.lane.name)
                 await asyncio.sleep(_PAUSE_S)
         self.metrics.batch_seconds.observe(time.perf_counter() - began)
+        self._note_replays(self.ledger.told_again - told_again)
         return emissions
+
+    def _note_replays(self, count: int) -> None:
+        if count:
+            self.metrics.replayed.inc(count)
+            logger.info("%s: %d requests decided before, told again", self.work.lane.name, count)
 
     async def _decide(self, pieces: deque[Piece], emissions: list[Emission], now: int) -> None:
         """Takes every piece that is decided from the left, and adds what to say of it."""

@@ -16,6 +16,7 @@ class LaneMetrics:
         self.batch_seconds = metrics.batch_seconds.labels(lane)
         self.commit_seconds = metrics.commit_seconds.labels(lane)
         self.aborted = metrics.aborted.labels(lane)
+        self.replayed = metrics.replayed.labels(lane)
         self.partitions = metrics.partitions.labels(lane)
 
     def count(self, results: Mapping[str, int]) -> None:
@@ -47,6 +48,10 @@ class Metrics:
         self.aborted = Counter(
             "redeemonce_aborted_transactions", "Transactions given up and tried again", ["lane"],
             registry=registry,
+        )  # fmt: skip
+        self.replayed = Counter(
+            "redeemonce_replayed_decisions", "Made before a crash or an abort, and told again",
+            ["lane"], registry=registry,
         )  # fmt: skip
         self.partitions = Gauge(
             "redeemonce_partitions", "Partitions this worker decides", ["lane"], registry=registry

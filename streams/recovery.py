@@ -23,6 +23,7 @@ from streams.broker import (
     read_all,
     wait_until_it_answers,
 )
+from streams.fault_points import reach
 from streams.settings import Settings
 
 logger = logging.getLogger("redeemonce")
@@ -297,3 +298,4 @@ def _merge(ledger: Ledger, token: str, facts: Iterator[Fact]) -> None:
                 raise Fenced("another worker took the restore over")
             renewed = time.monotonic()
         ledger.merge(token, chunk)
+        reach("ledger", "on_restore")

@@ -21,13 +21,14 @@ from confluent_kafka import KafkaError, Message, Producer, TopicPartition
 
 from deploy.process import FREE_PORTS, port_is_free
 from schemas.topics import Lane, Topic
+from streams import fault_points
 from streams.broker import consumer, ends_of, partitions_of, producer, read_all
 from streams.client import Place, ask, new_request
 from streams.settings import Settings
 
 READY_S = 60.0
 #: Workers of one organisation at the most: each has the next port.
-WORKERS = 3
+WORKERS = 6
 
 
 class Addresses(Protocol):
@@ -197,14 +198,18 @@ class World:
         }
         return os.environ | {f"REDEEMONCE_{name}": value for name, value in mine.items()}
 
-    def start(self, place: str = "w0", number: int = 0, ready: bool = True, *options: str) -> None:
-        """Start a worker; wait until it says it is ready."""
+    def start(
+        self, place: str = "w0", number: int = 0, ready: bool = True, *options: str,
+        armed: str = "", as_place: str = "",
+    ) -> None:  # fmt: skip
+        """Start a worker; wait until it says it is ready. ``as_place``: where it isn't its own."""
         port = self.settings.web_port + number
-        log = (self.logs / f"{place}.log").open("ab")
-        self.workers[place] = subprocess.Popen(
-            [sys.executable, "-m", "streams.cli", "worker", *options],
-            env=self.environment(place, port), stdout=log, stderr=log, cwd=self.logs,
-        )  # fmt: skip
+        env = self.environment(as_place or place, port) | {fault_points.SETTING: armed}
+        with (self.logs / f"{place}.log").open("ab") as log:
+            self.workers[place] = subprocess.Popen(
+                [sys.executable, "-m", "streams.cli", "worker", *options],
+                env=env, stdout=log, stderr=log, cwd=self.logs,
+            )  # fmt: skip
         if ready:
             self.wait_until_ready(place, number)
 

@@ -1,7 +1,8 @@
 -- A batch of requests of one partition: fence, replay, decide, remember. See prelude.lua for keys.
 -- ARGV[1] head, ARGV[2] operations, both MessagePack; HEAD and OP name their places.
--- Answers {status, ...}: 'OK' and a decision for each operation, each beginning with '1' where it
--- was remembered from an earlier record of the same request and '0' where it is this record's own.
+-- Answers {status, ...}: 'OK', how many were decided before, and a decision for each operation, each
+-- beginning with '1' where it was remembered from an earlier record of the same request and '0' where
+-- it is this record's own.
 local head, operations = unpack_(ARGV[1]), unpack_(ARGV[2])
 local place = head[HEAD.lane] .. ':' .. head[HEAD.partition]
 local chain, kept = base .. 'chain:' .. place, base .. 'decisions:' .. place
@@ -13,13 +14,17 @@ end
 local found = call('HMGET', chain, 'claim', 'applied')
 local applied = tonumber(found[2] or '0')
 if head[HEAD.claim] < tonumber(found[1] or '0') then return { 'FENCED' } end
-if applied < head[HEAD.committed] or applied < head[HEAD.from] then
-  call('DEL', base .. 'open')           -- Redis lost writes: nobody decides on it any more
+
+-- An open server lost writes: nobody decides on it any more. What is left of them is no state that
+-- ever was, as after a restart on a shorter log: without its epoch, restore makes all of it again.
+local function behind()
+  call('DEL', base .. 'open', base .. 'epoch')
   return { 'BEHIND', tostring(applied) }
 end
+if applied < head[HEAD.committed] or applied < head[HEAD.from] then return behind() end
 
 -- What was decided before (a crash or an abort after this script): the same answers again.
-local answers, stored, undecided = {}, {}, false
+local answers, stored, undecided, replays = {}, {}, false, 0
 if applied > head[HEAD.from] then
   for _, packed in ipairs(call('HVALS', kept)) do
     local list = unpack_(packed)
@@ -29,10 +34,8 @@ end
 for i, op in ipairs(operations) do
   if op[OP.offset] < applied then
     answers[i] = stored[op[OP.offset]]
-    if not answers[i] then
-      call('DEL', base .. 'open')
-      return { 'BEHIND', tostring(applied) }
-    end
+    if not answers[i] then return behind() end
+    replays = replays + 1
   else
     undecided = true
   end
@@ -109,5 +112,6 @@ local function finish(decide, write_more)
   write_all()
   if #dropped > 0 then call('HDEL', kept, unpack(dropped)) end
   table.insert(answers, 1, 'OK')
+  table.insert(answers, 2, text(replays))
   return answers
 end
