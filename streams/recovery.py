@@ -24,6 +24,7 @@ from streams.broker import (
     wait_until_it_answers,
 )
 from streams.fault_points import reach
+from streams.restart import known_process, leave, make_known
 from streams.settings import Settings
 
 logger = logging.getLogger("redeemonce")
@@ -151,9 +152,8 @@ def make_sure_of_offsets(settings: Settings) -> Offsets:
 
 def fence_everyone(settings: Settings) -> None:
     """Nothing that was decided before can be committed after: every known id begins afresh."""
-    for message in read_all(settings, PLACES):
-        if message.key() != _EPOCH and message.value() is not None:
-            _fence(settings, message.key().decode())
+    for name in _places(settings):
+        _fence(settings, name.decode())
 
 
 def _fence(settings: Settings, transactional_id: str) -> None:
@@ -161,14 +161,34 @@ def _fence(settings: Settings, transactional_id: str) -> None:
 
 
 def _register(settings: Settings, lanes: Iterable[Lane]) -> None:
-    """Write down this place's transactional ids, before the first transaction of each."""
+    """Write down this place's transactional ids, before the first transaction of each.
+
+    Of two workers started for one place the newer fences the older. Were that to start again, as
+    fenced workers do, it would fence the newer, and so on for ever: it sees here that it has to go.
+    """
     wanted = {settings.transactional_id(lane).encode() for lane in lanes}
-    known = {message.key() for message in read_all(settings, PLACES)}
-    client = producer(settings)
-    for name in sorted(wanted - known):
-        client.produce(settings.topic(PLACES), orjson.dumps({"place": settings.place}), name)
+    ours, known = known_process(), _places(settings)
+    if ours is not None and any(known.get(name) != ours for name in wanted):
+        leave(
+            f"Another worker was started for the place {settings.place!r} and has taken it over: "
+            "this one ends. Give each worker a REDEEMONCE_WORKER_ID of its own."
+        )
+    client, ours = producer(settings), ours or uuid.uuid4().hex
+    said = orjson.dumps({"place": settings.place, "process": ours})
+    for name in sorted(wanted):
+        client.produce(settings.topic(PLACES), said, name)
     if client.flush(ANSWER_TIMEOUT_S * 3):
         raise BrokerError("this worker's place could not be written down; Kafka didn't answer")
+    make_known(ours)
+
+
+def _places(settings: Settings) -> dict[bytes, str | None]:
+    """Every transactional id there ever was, and the process that has it."""
+    return {
+        message.key(): orjson.loads(message.value()).get("process")
+        for message in read_all(settings, PLACES)
+        if message.key() != _EPOCH and message.value() is not None
+    }
 
 
 def _newest_epoch(settings: Settings) -> int:

@@ -14,6 +14,8 @@ from typing import NoReturn
 logger = logging.getLogger("redeemonce")
 #: How often this process has started again of late, handed on to the next program.
 _COUNT = "REDEEMONCE_STARTED_AGAIN"
+#: Under which id this process is known, handed on too.
+_PROCESS = "REDEEMONCE_PROCESS"
 _LONGEST_PAUSE_S = 5.0
 #: Seconds after which a worker that ran that long counts as sound again.
 _SOUND_AFTER_S = 30.0
@@ -31,6 +33,15 @@ def start_again(why: str) -> NoReturn:
     _keep_no_files()
     os.environ[_COUNT] = str(count + 1)
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def known_process() -> str | None:
+    """The id under which an earlier program of this process made it known; None in a new one."""
+    return os.environ.get(_PROCESS)
+
+
+def make_known(process: str) -> None:
+    os.environ[_PROCESS] = process
 
 
 def _keep_no_files() -> None:
