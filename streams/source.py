@@ -36,8 +36,12 @@ GATHER_S = 0.002
 IDLE_S = 0.2
 #: These hold in this order: session < transaction < batch < poll interval. A worker that is
 #: frozen loses its partitions first, then its transaction; a batch gives up before Kafka does.
-SESSION_MS, TRANSACTION_MS, BATCH_S, POLL_INTERVAL_MS = 6_000, 10_000, 20.0, 45_000
-CALL_S = 8.0
+SESSION_MS, TRANSACTION_MS, BATCH_S, POLL_INTERVAL_MS = 6_000, 10_000, 12.0, 45_000
+CALL_S = 5.0
+#: All partitions are given out at once. "cooperative-sticky" does it in two rounds, and a member with
+#: a name of its own that starts again between them gets its old share back, without the second round:
+#: what it should have handed on is nobody's then, until some other change.
+ASSIGNMENT = "range"
 #: How long an idle producer trusts what it knows of brokers (librdkafka's metadata.max.age.ms).
 #: One that was away meanwhile leaves a dead entry among the group coordinators, and the next
 #: `send_offsets_to_transaction` waits on that for good, whatever its own time-out says.
@@ -78,7 +82,7 @@ class Log:
             self._settings.group(self._lane),
             self._on_away,
             group_instance_id=name,
-            partition_assignment_strategy="cooperative-sticky",
+            partition_assignment_strategy=ASSIGNMENT,
             session_timeout_ms=SESSION_MS,
             heartbeat_interval_ms=1_000,
             max_poll_interval_ms=POLL_INTERVAL_MS,

@@ -26,6 +26,7 @@ from deploy.local import (
 from schemas.topics import ISSUE, REDEEM
 from streams.broker import consumer
 from streams.client import Place
+from streams.source import ASSIGNMENT
 from tests.faults.verifier import Verifier
 from tests.world import Listener, World, create, free_port, issue, organisation, wait_for
 
@@ -207,7 +208,7 @@ def test_a_worker_that_another_of_its_place_has_fenced_comes_back(stand: Stand) 
     # when: a second consumer joins under the name of the worker's
     other = consumer(
         settings, settings.group(ISSUE), group_instance_id=name,
-        partition_assignment_strategy="cooperative-sticky", session_timeout_ms=6_000,
+        partition_assignment_strategy=ASSIGNMENT, session_timeout_ms=6_000,
     )  # fmt: skip
     other.subscribe([settings.topic(ISSUE.requests)])
     wait_for("the other one's partitions", lambda: other.poll(0.1) or other.assignment())
