@@ -38,9 +38,9 @@ IDLE_S = 0.2
 #: frozen loses its partitions first, then its transaction; a batch gives up before Kafka does.
 SESSION_MS, TRANSACTION_MS, BATCH_S, POLL_INTERVAL_MS = 6_000, 10_000, 12.0, 45_000
 CALL_S = 5.0
-#: All partitions are given out at once. "cooperative-sticky" does it in two rounds, and a member with
-#: a name of its own that starts again between them gets its old share back, without the second round:
-#: what it should have handed on is nobody's then, until some other change.
+#: All partitions are given out at once. "cooperative-sticky" does it in two rounds, and a member
+#: with a name of its own that starts again between them gets its old share back, without the
+#: second: what it should have handed on is nobody's then, until some other change.
 ASSIGNMENT = "range"
 #: How long an idle producer trusts what it knows of brokers (librdkafka's metadata.max.age.ms).
 #: One that was away meanwhile leaves a dead entry among the group coordinators, and the next
