@@ -6,12 +6,20 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NotRequired
 
 import orjson
-from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, with_config
+from pydantic import (
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    with_config,
+)
 from typing_extensions import TypedDict
 
 from schemas.codes import why_no_code
 from schemas.money import MONEY_PATTERN, to_minor
 from schemas.times import MOMENT_PATTERN, to_second
+from schemas.topics import MAX_RECORD_BYTES, MAX_REQUEST_BYTES
 
 REQUEST_ID_PATTERN = r"^[\x20-\x7e]{1,64}$"
 CURRENCY_PATTERN = r"^[A-Z]{3}$"
@@ -27,6 +35,11 @@ Moment = Annotated[
     str, StringConstraints(pattern=MOMENT_PATTERN), Field(examples=["2026-11-21T18:04:11+05:30"])
 ]
 Service = Literal["outbound", "dvs", "timeline", "loyalty", "third_party"]
+
+#: Items of a list at the most: as many as a request of the largest size has room for, so that one
+#: that is allowed is never refused. `fail_fast`: the first wrong item is said, not 100,000 of them.
+MAX_LINES = MAX_REQUEST_BYTES // len('{"sku":"S","amount":"1"},')
+MAX_LISTED = MAX_REQUEST_BYTES // len('"",')
 
 _STRICT = ConfigDict(strict=True, extra="ignore")
 
@@ -46,7 +59,9 @@ class Bill(TypedDict):
     number: Id
     amount: Money
     currency: Annotated[str, StringConstraints(pattern=CURRENCY_PATTERN)]
-    lines: NotRequired[list[BillLine] | None]
+    lines: NotRequired[
+        Annotated[list[BillLine], Field(max_length=MAX_LINES, fail_fast=True)] | None
+    ]
 
 
 @with_config(_STRICT)
@@ -75,7 +90,9 @@ class Redeem(TypedDict):
     request_id: RequestId
     code: Id
     customer_id: NotRequired[Id | None]
-    customer_tags: NotRequired[list[Text] | None]
+    customer_tags: NotRequired[
+        Annotated[list[Text], Field(max_length=MAX_LISTED, fail_fast=True)] | None
+    ]
     till_id: Id
     bill: Bill
     occurred_at: Moment
@@ -98,7 +115,9 @@ class Revoke(TypedDict):
     request_id: RequestId
     offer_id: Id
     scope: Literal["unredeemed", "unissued", "customers"]
-    customer_ids: NotRequired[list[Id] | None]
+    customer_ids: NotRequired[
+        Annotated[list[Id], Field(max_length=MAX_LISTED, fail_fast=True)] | None
+    ]
     occurred_at: Moment
 
 
@@ -146,7 +165,7 @@ class UploadCodes(TypedDict):
     actor: Text
     part: Part
     parts: Part
-    codes: Annotated[list[UploadedCode], Field(max_length=MAX_ITEMS)]
+    codes: Annotated[list[UploadedCode], Field(max_length=MAX_ITEMS, fail_fast=True)]
     occurred_at: Moment
 
 
@@ -160,7 +179,7 @@ class SetAudience(TypedDict):
     actor: Text
     part: Part
     parts: Part
-    customer_ids: Annotated[list[Id], Field(max_length=MAX_ITEMS)]
+    customer_ids: Annotated[list[Id], Field(max_length=MAX_ITEMS, fail_fast=True)]
     occurred_at: Moment
 
 
@@ -174,7 +193,7 @@ class SetStores(TypedDict):
     actor: Text
     part: Part
     parts: Part
-    store_ids: Annotated[list[Id], Field(max_length=MAX_ITEMS)]
+    store_ids: Annotated[list[Id], Field(max_length=MAX_ITEMS, fail_fast=True)]
     occurred_at: Moment
 
 
@@ -239,6 +258,9 @@ class Reader:
 
         Whatever is wrong comes back as an `Unreadable` whose detail begins with the field.
         """
+        size = len(value or b"")
+        if size > MAX_RECORD_BYTES:  # of no topic that was made with the registry's settings
+            return Unreadable(_too_large(size))
         try:
             found = orjson.loads(value or b"")
         except orjson.JSONDecodeError as error:
@@ -262,7 +284,7 @@ class Reader:
             return _unreadable(found, str(error))
         except (ValueError, OverflowError) as error:
             return _unreadable(found, f"occurred_at: {error}")
-        wrong = _contradiction(request)
+        wrong = _contradiction(request) if size <= MAX_REQUEST_BYTES else _too_large(size)
         return request if wrong is None else _unreadable(found, wrong)
 
     def _read_amounts(self, request: dict[str, Any]) -> None:
@@ -297,6 +319,10 @@ def _contradiction(request: dict[str, Any]) -> str | None:
         if (why := why_no_code(item["code"])) is not None:
             return f"codes.{i}.code: {why}"
     return None
+
+
+def _too_large(size: int) -> str:
+    return f"request: {size:,} bytes are more than the {MAX_REQUEST_BYTES:,} that are allowed"
 
 
 class _Wrong(Exception):

@@ -3,14 +3,22 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-#: Bytes. Requests are at most 1 MB; an outcome or dead letter is that and some headers more.
+#: Bytes of a request. The largest that is read at all, and that a batch of requests may have.
 MAX_REQUEST_BYTES = 1_048_588
 MAX_RECORD_BYTES = 2 * 1024 * 1024
+#: Of an outcome or dead letter: whatever came, and what is said about it.
+MAX_ANSWER_BYTES = MAX_RECORD_BYTES + 64 * 1024
 
 # The broker's clock stamps every record: a till whose clock is days off is never turned away for
 # it, and how long a decision took can be read from the stamps.
-_STAMPED = {"message.timestamp.type": "LogAppendTime", "max.message.bytes": str(MAX_RECORD_BYTES)}
-_REQUESTS = _STAMPED
+_STAMPED = {"message.timestamp.type": "LogAppendTime", "max.message.bytes": str(MAX_ANSWER_BYTES)}
+#: What others write. Stored as it is read: of a compressed batch the broker only weighs the packed
+#: bytes, and a few kilobytes of them can be unpacked to more than a worker's memory.
+_REQUESTS = {
+    **_STAMPED,
+    "max.message.bytes": str(MAX_RECORD_BYTES),
+    "compression.type": "uncompressed",
+}
 _KEPT = {**_STAMPED, "retention.ms": "-1", "retention.bytes": "-1"}
 _COMPACTED = {**_STAMPED, "cleanup.policy": "compact"}
 
@@ -51,7 +59,7 @@ OFFERS = _lane(
 LANES = (OFFERS, ISSUE, REDEEM, REVOKE)
 
 CURRENT_OFFERS = Topic("offers", "offer_id", _COMPACTED)
-ORG_ENTITIES = Topic("org-entities", "till_id", _COMPACTED)
+ORG_ENTITIES = Topic("org-entities", "till_id", _REQUESTS | {"cleanup.policy": "compact"})
 REMINDERS = Topic("reminders", "customer_id or offer_id", _KEPT)
 DEAD_LETTERS = Topic("dead-letters", "as it came", _KEPT)
 #: Which transactional ids a worker's place may use, so that restore can fence them all.

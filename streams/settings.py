@@ -1,16 +1,37 @@
-"""Settings from the environment or a `.env` file: `REDEEMONCE_` and the names below in capitals."""
+"""Settings from the environment or a `.env` file: `REDEEMONCE_` and the names below in capitals.
+
+What is secret may also lie in a file each, named like the setting in small letters, where Docker
+and Kubernetes put secrets.
+"""
 
 import socket
 from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deploy.local import running
 from schemas.money import decimals_of
 from schemas.times import Calendar
 from schemas.topics import Lane, Topic
+from streams.encryption import redis_address, revealed, wrong_for_kafka, wrong_for_redis
+
+#: Where files of secrets are mounted, if any.
+SECRETS = Path("/run/secrets")
+#: Of an operator's token at the least: it can't be guessed then, however fast the pages answer.
+TOKEN_LENGTH = 16
 
 
 class SettingsError(Exception):
@@ -19,27 +40,49 @@ class SettingsError(Exception):
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
-        env_prefix="REDEEMONCE_", env_file=".env", extra="ignore", frozen=True
+        env_prefix="REDEEMONCE_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     kafka_bootstrap_servers: str = "localhost:9092"
-    redis_url: str = "redis://localhost:6379/0"
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    kafka_sasl_username: str = ""
+    kafka_sasl_password: SecretStr | None = None
+    kafka_ssl_ca: Path | None = None
+    kafka_ssl_certificate: Path | None = None
+    kafka_ssl_key: Path | None = None
+    kafka_ssl_key_password: SecretStr | None = None
+    redis_username: str = ""
+    redis_password: SecretStr | None = None
+    redis_ssl_ca: Path | None = None
+    redis_ssl_certificate: Path | None = None
+    redis_ssl_key: Path | None = None
+    #: With everything above in it that a client of Redis needs, so never to be shown.
+    redis_url: str = Field(default="redis://localhost:6379/0", repr=False, validate_default=True)
     topic_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,100}$")
     time_zone: str = "UTC"
     currency: str = "INR"
     code_secret: SecretStr | None = None
     request_memory_days: int = Field(default=7, ge=1, le=366)
     web_port: int = Field(default=6066, ge=1, le=65535)
+    #: Who may change something through the web pages says this; nobody may where it isn't set.
+    operator_token: SecretStr | None = Field(default=None, min_length=TOKEN_LENGTH)
     worker_id: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,200}$")
     #: Of each topic that doesn't exist yet.
     partitions: int = Field(default=4, ge=1, le=1024)
 
     @field_validator("redis_url")
     @classmethod
-    def _redis_address(cls, url: str) -> str:
-        if not url.startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError(f"{url!r} is not an address such as 'redis://localhost:6379/0'")
-        return url
+    def _redis_address(cls, url: str, before: ValidationInfo) -> str:
+        given = before.data
+        files = {kind: given.get(f"redis_ssl_{kind}") for kind in ("ca", "certificate", "key")}
+        password = revealed(given.get("redis_password"))
+        return redis_address(url, given.get("redis_username", ""), password, files)
 
     @field_validator("time_zone")
     @classmethod
@@ -55,6 +98,13 @@ class Settings(BaseSettings):
     def _known_currency(cls, currency: str) -> str:
         decimals_of(currency)
         return currency
+
+    @model_validator(mode="after")
+    def _go_together(self) -> "Settings":
+        wrong = list(chain(wrong_for_kafka(self), wrong_for_redis(self)))
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return self
 
     @cached_property
     def decimals(self) -> int:
@@ -82,8 +132,8 @@ class Settings(BaseSettings):
 
     def secret(self) -> str:
         """The key of the generated codes. Raises `SettingsError` where none is set."""
-        if self.code_secret is not None and self.code_secret.get_secret_value():
-            return self.code_secret.get_secret_value()
+        if secret := revealed(self.code_secret):
+            return secret
         stack = running()
         ours = self.kafka_bootstrap_servers.replace("localhost", "127.0.0.1")
         if stack is not None and stack.kafka_bootstrap_servers == ours:
@@ -97,11 +147,15 @@ class Settings(BaseSettings):
 
 def read_settings() -> Settings:
     """Raises `SettingsError` that names every wrong setting."""
+    files: dict[str, Any] = {"_secrets_dir": SECRETS} if SECRETS.is_dir() else {}
     try:
-        return Settings()
+        return Settings(**files)
     except ValidationError as error:
-        wrong = [
-            f"REDEEMONCE_{str(one['loc'][0]).upper()}: {one['msg'].removeprefix('Value error, ')}"
-            for one in error.errors(include_url=False)
-        ]
+        wrong = [_sentence(one) for one in error.errors(include_url=False, include_input=False)]
         raise SettingsError("; ".join(wrong)) from None
+
+
+def _sentence(error: ErrorDetails) -> str:
+    """An error of one setting, or of several that don't go together: that names them itself."""
+    place = f"REDEEMONCE_{str(error['loc'][0]).upper()}: " if error["loc"] else ""
+    return place + error["msg"].removeprefix("Value error, ")

@@ -10,11 +10,15 @@ import orjson
 from aiohttp import web
 from mode import Service
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from redis.exceptions import RedisError
 
 from state.ledger import Ledger, LedgerAway
 from streams.code_space import code_space
+from streams.encryption import refused
+from streams.guard import LIMITS, guarded
 from streams.metrics import Metrics
 from streams.restart import leave
+from streams.settings import read_settings
 from streams.summary import summary
 
 _PAGE = """<!doctype html><meta charset=utf-8><title>Offers</title>
@@ -39,13 +43,14 @@ class Pages(Service):
         self._look_again = 0.0
 
     async def on_start(self) -> None:
-        application = web.Application(client_max_size=1 << 16)
+        await self._look_in()
+        application = guarded(read_settings().operator_token)
         application.router.add_get("/", self._page)
         application.router.add_get("/offers", self._offers)
         application.router.add_get("/offers/{offer_id}", self._offer)
         application.router.add_get("/health", self._health)
         application.router.add_get("/metrics", self._figures)
-        self._runner = web.AppRunner(application, access_log=None)
+        self._runner = web.AppRunner(application, access_log=None, **LIMITS)
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, port=self._port, shutdown_timeout=1).start()
@@ -57,6 +62,14 @@ class Pages(Service):
 
     async def on_stop(self) -> None:
         await self._runner.cleanup()
+
+    async def _look_in(self) -> None:
+        """Before anything else: a Redis that refuses us is for people to mend, not to wait for."""
+        try:
+            await self._ledger.in_thread(self._ledger.is_open)
+        except (LedgerAway, RedisError) as error:
+            if refused(error):
+                leave(f"Redis can't be used: {error.__cause__ or error}")
 
     async def _health(self, _: web.Request) -> web.Response:
         waiting_for = self._ready()
