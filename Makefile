@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-.PHONY: install demo test lint bench clean
+.PHONY: install demo test lint bench soak clean
+MINUTES ?= 60
 
 install: $(BIN)/redeemonce
 
@@ -26,6 +27,10 @@ lint: install
 
 bench: install
 	$(BIN)/python -m tests.benchmarks
+
+# Every kind of fault, in rounds of five minutes with a seed each: make soak MINUTES=60
+soak: install
+	$(BIN)/python -m tests.faults.driver --seconds 300 --minutes $(MINUTES)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -37,6 +37,7 @@ class Use(NamedTuple):
     reversed_by: str | bool  # request_id of the reversal, False: it stands
     discount_minor: int
     bill_minor: int
+    sequence: int  # of its decision: what reversed it came later
 
 
 class Customer(NamedTuple):

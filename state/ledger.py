@@ -1,12 +1,11 @@
 """The ledger in Redis, as typed calls. One call decides the requests of one partition's batch."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from enum import Enum
-from hashlib import sha1
-from importlib.resources import files
+from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 import msgpack
@@ -16,7 +15,22 @@ from redis.retry import Retry
 
 from state import keys
 from state.catalogue import Catalogue
-from state.layout import Head, IssueOp, OfferOp, RedeemOp, RevokeOp, lua_names
+from state.connecting import first_words
+from state.layout import Head
+from state.scripts import LOOKUP, OPEN, RESTORE, TAKE_LOCK, WIPE, Script, Transition
+
+__all__ = [
+    "Behind",
+    "Chain",
+    "Closed",
+    "Decided",
+    "Fenced",
+    "Ledger",
+    "LedgerAway",
+    "LedgerError",
+    "Stale",
+    "Transition",
+]
 
 T = TypeVar("T")
 #: Claims and stamps given between two openings at the most; each epoch begins at a multiple.
@@ -54,44 +68,6 @@ class Stale(LedgerError):
 _REFUSALS = {b"CLOSED": Closed, b"FENCED": Fenced, b"BEHIND": Behind, b"STALE": Stale}
 
 
-class Script:
-    """A Lua program of ``state/lua``: its parts in order, named fields and reasons above them."""
-
-    def __init__(self, *parts: str, operation: type[NamedTuple] | None = None) -> None:
-        folder = files("state") / "lua"
-        texts = [(folder / f"{part}.lua").read_text("utf-8") for part in parts]
-        self.text = "\n".join([lua_names(operation), *texts])
-        self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
-
-    def run(self, client: Any, base: str, *arguments: bytes) -> list[bytes]:
-        """Its answer. Loads itself where the server doesn't know it yet."""
-        try:
-            answer: list[bytes] = client.evalsha(self.sha, 1, base, *arguments)
-        except redis.exceptions.NoScriptError:
-            answer = client.eval(self.text, 1, base, *arguments)
-        return answer
-
-
-#: What is in the ledger, as every script reads and writes it.
-_STATE = ("prelude", "offer", "coupons", "customers")
-
-
-class Transition(Enum):
-    """What a batch of requests can do to the ledger."""
-
-    ISSUE = Script(*_STATE, "batch", "issue", operation=IssueOp)
-    REDEEM = Script(
-        *_STATE, "batch", "refusals", "common_code", "redeem", "reverse", operation=RedeemOp
-    )
-    REVOKE = Script(*_STATE, "batch", "revoke", operation=RevokeOp)
-    OFFERS = Script(*_STATE, "registers", "parts", "batch", "offers", "uploads", operation=OfferOp)
-
-
-_RESTORE = Script(*_STATE, "registers", "parts", "restore")
-_OPEN = Script("prelude", "open")
-_LOOKUP = Script(*_STATE, "lookup")
-
-
 @dataclass(slots=True)
 class Chain:
     """Pieces of a batch that are decided one after the other."""
@@ -119,6 +95,7 @@ class Ledger:
             socket_connect_timeout=_TIMEOUT_S,
             retry=Retry(NoBackoff(), 0),
             health_check_interval=0,
+            redis_connect_func=first_words,
         )
         self.base = keys.base(prefix)
         self.memory_days = memory_days
@@ -186,7 +163,7 @@ class Ledger:
         """For each normalised code the number of the offer it was uploaded to, if any."""
         packed = self._pack([keys.code_key(code) for code in codes])
         answer = await self.in_thread(
-            self._answered, lambda: _LOOKUP.run(self.client, self.base, packed)
+            self._answered, lambda: LOOKUP.run(self.client, self.base, packed)
         )
         return [int(number) if number else None for number in answer]
 
@@ -253,21 +230,21 @@ class Ledger:
         return None if found is None else int(found)
 
     def lock_for_restore(self, token: str, seconds: int) -> bool:
-        """Take the restorer's lock, or keep it. False: somebody else has it."""
-        key = self.base + "restorer"
+        """Take the restorer's lock on this server, or keep it. False: somebody else has it."""
+        return self._lock(token, seconds, b"take")
 
-        def take() -> bool:
-            if self.client.set(key, token, nx=True, ex=seconds):
-                return True
-            if self.client.get(key) != token.encode():
-                return False
-            return bool(self.client.expire(key, seconds))
+    def keep_lock(self, token: str, seconds: int) -> bool:
+        """False where it is lost, to another one or with the server that it was taken on."""
+        return self._lock(token, seconds, b"keep")
 
-        return self._answered(take)
+    def _lock(self, token: str, seconds: int, how: bytes) -> bool:
+        call = partial(TAKE_LOCK.run, self.client, self.base, token.encode(), b"%d" % seconds, how)
+        return bool(self._answered(call)[0] == b"OK")
 
     def unlock(self, token: str) -> None:
-        if self.client.get(self.base + "restorer") == token.encode():
-            self.client.delete(self.base + "restorer")
+        key = self.base + "restorer"
+        if (self._answered(lambda: self.client.get(key)) or b"").startswith(f"{token}@".encode()):
+            self._answered(lambda: self.client.delete(key))
 
     def close(self) -> None:
         """Nobody decides from here on, until `open`."""
@@ -275,40 +252,71 @@ class Ledger:
 
     def wipe(self, everything: bool = False) -> None:
         """Delete the whole ledger, but for the restorer's lock unless that too."""
+        for some in self._keys(everything):
+            self._answered(partial(self.client.unlink, *some))
+
+    def begin_anew(self, token: str, epoch: int) -> None:
+        """A closed ledger of this epoch that holds nothing."""
+        for _ in self.wiping(token, epoch):
+            pass
+
+    def wiping(self, token: str, epoch: int) -> Iterator[None]:
+        """The steps of `begin_anew`. One half wiped is of no epoch."""
+        first = [f"{self.base}{name}".encode() for name in ("open", "epoch")]
+        for some in chain([first], self._keys()):
+            self._as_restorer(WIPE, token, b"", *some)
+            yield
+        self._as_restorer(WIPE, token, b"%d" % epoch)
+
+    def _keys(self, everything: bool = False) -> Iterator[list[bytes]]:
+        """All keys, some thousand at a time, but for the restorer's lock unless that too."""
         spared = b"" if everything else (self.base + "restorer").encode()
+        cursor = None
+        while cursor != 0:
+            look = partial(self.client.scan, cursor or 0, _literal(self.base) + "*", 5000)
+            cursor, found = self._answered(look)
+            if found := [key for key in found if key != spared]:
+                yield found
 
-        def delete() -> None:
-            batch: list[bytes] = []
-            for key in self.client.scan_iter(match=_literal(self.base) + "*", count=5000):
-                if key != spared:
-                    batch.append(key)
-                if len(batch) >= 5000:
-                    self.client.unlink(*batch)
-                    batch = []
-            if batch:
-                self.client.unlink(*batch)
-
-        self._answered(delete)
-
-    def merge(self, token: str, facts: Sequence[Sequence[Any]]) -> None:
-        """Put what the outcomes say into a closed ledger; `lua/restore.lua` lists the facts."""
-        self._restorer(_RESTORE, token, facts)
+    def merge(self, token: str, changes: dict[str, Any]) -> None:
+        """Put what `Restorer.take` gave into a closed ledger, and note that it is there."""
+        self._as_restorer(RESTORE, token, self._pack(changes))
 
     def epoch(self) -> int:
         """How often this ledger was opened, as Redis has it. 0 where it never was."""
         return int(self._answered(lambda: self.client.get(self.base + "epoch")) or 0)
 
-    def open(self, token: str, epoch: int, numbers: int, chains: dict[str, int]) -> None:
-        """Open it for an epoch above all before. ``numbers``: the highest an offer has;
-        ``chains``: applied offsets by place, for those that change."""
-        floor = epoch * STAMPS_AN_EPOCH
-        content = {"epoch": epoch, "floor": floor, "numbers": numbers, "chains": chains}
-        self._restorer(_OPEN, token, content)
+    def versions(self, offer_ids: Sequence[str]) -> list[int]:
+        """Of each offer, 0 where it isn't there."""
 
-    def _restorer(self, script: Script, token: str, content: Any) -> None:
-        packed = self._pack(content)
-        answer = self._answered(lambda: script.run(self.client, self.base, token.encode(), packed))
-        if answer[0] != b"OK":
+        def read() -> list[bytes | None]:
+            pipeline = self.client.pipeline(transaction=False)
+            for offer_id in offer_ids:
+                pipeline.hget(f"{self.base}offer:{offer_id}", "version")
+            answers: list[bytes | None] = pipeline.execute()
+            return answers
+
+        return [int(version or 0) for version in self._answered(read)]
+
+    def stored(self, lane: str, partition: int) -> dict[int, Decided]:
+        """Decisions by offset: those that weren't committed when the partition was last asked of,
+        and maybe some more."""
+        name = f"{self.base}decisions:{lane}:{partition}"
+        found: dict[int, Decided] = {}
+        for packed in self._answered(lambda: self.client.hvals(name)):
+            batch = msgpack.unpackb(packed, raw=True)
+            found.update(zip(batch[::2], map(_decided, batch[1::2]), strict=True))
+        return found
+
+    def open(self, token: str, epoch: int, chains: dict[str, int]) -> None:
+        """Open it for an epoch above all before. ``chains``: committed offsets by place."""
+        floor = epoch * STAMPS_AN_EPOCH
+        content = {"epoch": epoch, "floor": floor, "chains": chains}
+        self._as_restorer(OPEN, token, self._pack(content))
+
+    def _as_restorer(self, script: Script, token: str, *arguments: bytes) -> None:
+        call = partial(script.run, self.client, self.base, token.encode(), *arguments)
+        if self._answered(call)[0] != b"OK":
             raise Fenced("another restorer took over")
 
     # ---------------------------------------------------------------------------------------------

@@ -1,10 +1,17 @@
-"""What an outcome changed in the ledger, as facts that put it there again.
+"""What outcomes changed in the ledger, collected so that a call of `Ledger.merge` puts it there.
 
-Facts are merged, in any order within a topic and any number of times, by `Ledger.merge`. Nothing
-is decided again: a fact says what was decided.
+Nothing is decided again: a fact says what was decided. Outcomes of one partition come in their
+order and each of them once; partitions come in any order, but those of uploads and exports before
+those of issues and redemptions, and those of revokes last. A merge moves `applied` along with what
+it merges, so whoever goes on after a restorer that died begins where that one ended.
 """
 
-from typing import Any
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from itertools import chain
+from operator import itemgetter
+from typing import Any, ClassVar
 
 import msgpack
 
@@ -18,30 +25,64 @@ Fact = list[Any]
 #: What an offer counts: restored by the facts that follow it.
 _COUNTS = ("issued", "redeemed", "sequence", "watermark", "discounted", "revenue", "closed")
 _pack = msgpack.Packer(use_bin_type=False, autoreset=True).pack
+#: A batch is decided at one moment.
+_decided_ms = lru_cache(maxsize=1024)(milliseconds_of)
+_serial: Callable[[Any], Any] = itemgetter(0)
 
 
 class Restorer:
-    """Makes facts of outcomes. ``now``: milliseconds since 1970, to forget old request ids;
-    ``decimals``: of the organisation's currency."""
+    """``now``: milliseconds since 1970, to forget old request ids; ``decimals``: of the
+    organisation's currency. ``weight``: how much `take` would give, about 1 an outcome."""
 
     def __init__(self, memory_days: int, now: int, decimals: int) -> None:
         self._memory_ms, self._decimals = memory_days * 86_400_000, decimals
         self._time_to_live = (2 * memory_days + 1) * 86_400
         self._oldest = now // self._memory_ms - 1
         self._numbers: dict[str, int] = {}
-        self._progress: dict[str, list[Any]] = {}
-        self._reversals: list[Fact] = []
+        self._empty()
 
-    def offer(self, current: dict[str, Any]) -> Fact:
-        """The fact of an offer as the `offers` topic has it."""
+    def _empty(self) -> None:
+        self.weight = 0
+        self._offers: dict[str, dict[str, Any]] = {}
+        self._issues: defaultdict[str, list[Any]] = defaultdict(list)
+        self._redemptions: defaultdict[str, list[Any]] = defaultdict(list)
+        self._given: list[Fact] = []
+        self._others: list[Fact] = []
+        self._progress: dict[str, list[Any]] = {}
+        self._requests: defaultdict[int, list[bytes]] = defaultdict(list)
+        self._chains: dict[str, int] = {}
+
+    def take(self) -> dict[str, Any]:
+        """What one merge puts into the ledger; begins anew."""
+        taken = {
+            "offers": self._offers,
+            "issues": _flat(self._issues),
+            "given": self._given,
+            "redemptions": _flat(self._redemptions),
+            "others": self._others,
+            "progress": self._progress,
+            "requests": self._requests,
+            "seconds_to_live": self._time_to_live,
+            "chains": self._chains,
+        }
+        self._empty()
+        return taken
+
+    # Offers --------------------------------------------------------------------------------------
+
+    def know(self, offers: Iterable[dict[str, Any]]) -> None:
+        """Offers as the `offers` topic has them: outcomes are only of these."""
+        self._numbers.update((one["offer_id"], one["number"]) for one in offers)
+
+    def add_offer(self, current: dict[str, Any]) -> None:
+        """One that the ledger lacks, or has in an older version."""
         stores, claim, lead = current["stores_now"], current["offer"]["claim"], current["lead"]
         offer = as_declared(current["offer"], stores)
-        number = self._numbers[offer.offer_id] = current["number"]
         limits = limits_of(offer, self._decimals)
         if limits["codes"] == "generated":
             limits["possible_codes"] = float(series_of(offer, lead).space)
         fields = {
-            "number": number,
+            "number": current["number"],
             "version": current["version"],
             "definition": offer.model_dump_json(exclude={"claim"}),
             "limits": _pack(limits),
@@ -58,125 +99,157 @@ class Restorer:
             fields["claim"] = _pack(packed_claim(claim))
         if stores:
             fields["stores"] = _pack(stores["uploaded"])
-        return ["offer", offer.offer_id, fields]
+        self._offers[offer.offer_id] = fields
+        self.weight += 1
 
-    def numbers(self) -> int:
-        """The highest number an offer has."""
-        return max(self._numbers.values(), default=0)
+    # Outcomes ------------------------------------------------------------------------------------
 
-    def outcome(self, lane: Lane, said: dict[str, Any]) -> list[Fact]:
-        """The facts of one outcome; none for an answer that changed nothing."""
+    def add(self, lane: Lane, said: dict[str, Any]) -> None:
+        """The next outcome of its partition."""
+        source = said["source"]
+        self._chains[f"{lane.name}:{source['partition']}"] = source["offset"] + 1
+        self.weight += 1
         change = said.get("ledger")
-        if change is None:
-            return []
-        facts: list[Fact] = []
+        if change is None:  # it changed nothing
+            return
+        decided_at = _decided_ms(said["decided_at"])
         if said["outcome"] == "accepted":
-            facts += self._effects(said, change)
-        decided_at = milliseconds_of(said["decided_at"])
-        self._note_progress(said, change["sequence"], decided_at)
+            self._effects[said["type"]](self, said, change)
+        self._note_progress(said, change, decided_at)
         generation = decided_at // self._memory_ms
         if generation >= self._oldest:
-            facts.append(self._remembered(lane, said, change, decided_at, generation))
-        return facts
+            self._remember(lane, said, change, decided_at, self._requests[generation])
 
-    def reversals(self) -> list[Fact]:
-        """Kept back until every redemption they may undo is there."""
-        kept, self._reversals = self._reversals, []
-        return kept
+    def _issue(self, said: dict[str, Any], change: dict[str, Any]) -> None:
+        self._issues[said["offer_id"]].append(self._coupon(said, change, change))
 
-    def progress(self) -> list[Fact]:
-        return [["progress", offer_id, *noted] for offer_id, noted in self._progress.items()]
+    def _coupon(
+        self, said: dict[str, Any], change: dict[str, Any], issued: dict[str, Any]
+    ) -> tuple[int, bytes, bytes, int]:
+        customer = said["customer_id"]
+        key = customer_key(self._numbers[said["offer_id"]], customer)
+        coupon = [customer, issued["starts"], or_false(issued["expires"]), False, []]
+        return serial_of(said), _pack(coupon), key, change["day"]
 
-    # ---------------------------------------------------------------------------------------------
-
-    def _effects(self, said: dict[str, Any], change: dict[str, Any]) -> list[Fact]:
-        kind, offer_id = said["type"], said["offer_id"]
-        if kind in ("issue", "redeem", "reverse"):
-            return self._of_coupon(kind, offer_id, said, change)
-        if kind == "revoke":
-            closes = said["scope"] != "customers"
-            ended, stock = change["revoked"], change["stock"] or 0
-            return [["revoke", offer_id, change["watermark"] or 0, closes, ended, stock]]
-        if kind == "export":
-            expires = or_false(change["expires"])
-            run = [change[name] for name in ("first", "count", "day", "starts")]
-            return [["export", offer_id, *run, expires]]
-        effects = {
-            "upload_codes": self._codes,
-            "set_audience": self._audience,
-            "set_stores": self._stores,
-        }
-        return effects[kind](offer_id, said, change) if kind in effects else []
-
-    def _of_coupon(
-        self, kind: str, offer_id: str, said: dict[str, Any], change: dict[str, Any]
-    ) -> list[Fact]:
-        serial, customer = serial_of(said), said["customer_id"] or ""
-        key = customer_key(self._numbers[offer_id], customer)
-        facts: list[Fact] = []
-        issued = change if kind == "issue" else change.get("issued")
-        if issued:
-            ends, stock = or_false(issued["expires"]), change.get("stock") or 0
-            given = [serial, customer, key, issued["starts"], ends, change["day"], stock]
-            facts.append(["issue", offer_id, *given])
-        if kind == "redeem":
-            amounts = change["discount_minor"], change["bill_minor"]
-            used = [serial, said["request_id"], customer, key, change["day"], *amounts]
-            facts.append(["redeem", offer_id, *used])
-        if kind == "reverse":
-            self._reversals.append(
-                ["reverse", offer_id, serial, said["redemption_id"], key, said["request_id"]]
+    def _redeem(self, said: dict[str, Any], change: dict[str, Any]) -> None:
+        offer_id, customer = said["offer_id"], said["customer_id"]
+        if "issued" in change:  # a common code gave it
+            self._given.append([offer_id, *self._coupon(said, change, change["issued"])])
+        self._redemptions[offer_id].append(
+            (
+                serial_of(said),
+                said["request_id"],
+                customer_key(self._numbers[offer_id], customer) if customer else b"",
+                change["day"],
+                change["discount_minor"],
+                change["bill_minor"],
+                change["sequence"],
             )
-        return facts
+        )
 
-    def _codes(self, offer_id: str, said: dict[str, Any], change: dict[str, Any]) -> list[Fact]:
-        number, first, codes = self._numbers[offer_id], change["first"], change["codes"]
+    def _reverse(self, said: dict[str, Any], change: dict[str, Any]) -> None:
+        offer_id = said["offer_id"]
+        key = customer_key(self._numbers[offer_id], said["customer_id"] or "")
+        undone = [serial_of(said), said["redemption_id"], key]
+        self._note("reverse", offer_id, *undone, said["request_id"], change["sequence"])
+
+    def _revoke(self, said: dict[str, Any], change: dict[str, Any]) -> None:
+        closes, ended = said["scope"] != "customers", change["revoked"]
+        self.weight += len(ended)
+        self._note("revoke", said["offer_id"], change["watermark"] or 0, closes, ended)
+
+    def _export(self, said: dict[str, Any], change: dict[str, Any]) -> None:
+        run = [change[name] for name in ("first", "count", "day", "starts")]
+        self._note("export", said["offer_id"], *run, or_false(change["expires"]))
+
+    def _codes(self, said: dict[str, Any], change: dict[str, Any]) -> None:
+        offer_id, first, codes = said["offer_id"], change["first"], change["codes"]
+        number = self._numbers[offer_id]
         items = [
             [code, code_key(code), customer, customer_key(number, customer) if customer else b""]
             for code, customer in codes
         ]
-        facts: list[Fact] = []
-        if items:
-            placed = [first, change["stock_first"], change["third_party"]]
-            facts.append(["codes", offer_id, items, *placed])
+        self.weight += len(items)
+        self._note("codes", offer_id, items, first, change["stock_first"], change["third_party"])
         if not said["complete"]:
-            waits = _part(said, 0, first, len(items), change["waiting_issued"], False)
-            return [*facts, ["part", offer_id, *waits]]
-        names = ("ranges", "day", "starts")
+            self._part(said, 0, first, len(items), change["waiting_issued"])
+            return
+        run = [change[name] for name in ("ranges", "day", "starts")]
         rest = [or_false(change["expires"]), change["issued_codes"], change["stock"]]
-        return [*facts, ["codes_in_effect", offer_id, *(change[name] for name in names), *rest]]
+        self._note("codes_in_effect", offer_id, *run, *rest)
 
-    def _audience(self, offer_id: str, said: dict[str, Any], change: dict[str, Any]) -> list[Fact]:
-        generation, customers = change["generation"], change["customers"]
-        facts: list[Fact] = [["audience", offer_id, generation, customers]]
+    def _audience(self, said: dict[str, Any], change: dict[str, Any]) -> None:
+        offer_id, generation, customers = (
+            said["offer_id"],
+            change["generation"],
+            change["customers"],
+        )
+        self.weight += len(customers)
+        self._note("audience", offer_id, generation, customers)
         if said["complete"]:
-            return [*facts, ["audience_in_effect", offer_id, generation, said["total"]]]
-        return [*facts, ["part", offer_id, *_part(said, generation, 0, len(customers), 0, False)]]
+            self._note("audience_in_effect", offer_id, generation, said["total"])
+        else:
+            self._part(said, generation, 0, len(customers), 0)
 
-    def _stores(self, offer_id: str, said: dict[str, Any], change: dict[str, Any]) -> list[Fact]:
-        if said["complete"]:
-            return [["stores_in_effect", offer_id]]
+    def _stores(self, said: dict[str, Any], change: dict[str, Any]) -> None:
         stores = change["stores"]
-        return [["part", offer_id, *_part(said, 0, 0, len(stores), 0, stores)]]
+        if said["complete"]:
+            self._note("stores_in_effect", said["offer_id"])
+        else:
+            self._part(said, 0, 0, len(stores), 0, stores)
 
-    def _note_progress(self, said: dict[str, Any], sequence: int | None, at: int) -> None:
+    def _part(
+        self, said: dict[str, Any], generation: int, first: int, count: int, issued: int,
+        stores: Any = False,
+    ) -> None:  # fmt: skip
+        """A part of an upload that waits for others."""
+        place = said["type"], said["part"], said["parts"]
+        self._note("part", said["offer_id"], *place, generation, first, count, issued, stores)
+
+    def _note(self, kind: str, *content: Any) -> None:
+        self._others.append([kind, *content])
+
+    def _nothing(self, said: dict[str, Any], change: dict[str, Any]) -> None:
+        """A resend, or a change of an offer that its own record tells."""
+
+    _effects: ClassVar[dict[str, Callable[["Restorer", dict[str, Any], dict[str, Any]], None]]] = {
+        "issue": _issue,
+        "redeem": _redeem,
+        "reverse": _reverse,
+        "revoke": _revoke,
+        "export": _export,
+        "upload_codes": _codes,
+        "set_audience": _audience,
+        "set_stores": _stores,
+        **dict.fromkeys(("resend", "create", "edit", "claim"), _nothing),
+    }
+
+    def _note_progress(self, said: dict[str, Any], change: dict[str, Any], at: int) -> None:
+        """Highest sequence, last issue and redemption (milliseconds), free codes gone."""
+        sequence = change["sequence"]
         if sequence is None:
             return
-        noted = self._progress.setdefault(said["offer_id"], [0, False, False])
-        noted[0] = max(noted[0], sequence)
+        noted = self._progress.get(said["offer_id"])
+        if noted is None:
+            noted = self._progress[said["offer_id"]] = [0, False, False, 0]
+        if sequence > noted[0]:
+            noted[0] = sequence
         if said["outcome"] != "accepted":
             return
-        if issues_coupons(said):
-            noted[1] = max(noted[1], at)
-        if said["type"] == "redeem":
-            noted[2] = max(noted[2], at)
+        kind = said["type"]
+        if kind == "redeem" and at > noted[2]:
+            noted[2] = at
+        if at > noted[1] and issues_coupons(said):
+            noted[1] = at
+        if kind in ("issue", "revoke") and change.get("stock"):
+            noted[3] = max(noted[3], change["stock"])
 
-    def _remembered(
-        self, lane: Lane, said: dict[str, Any], change: dict[str, Any], at: int, generation: int
-    ) -> Fact:
+    def _remember(
+        self, lane: Lane, said: dict[str, Any], change: dict[str, Any], at: int, into: list[bytes]
+    ) -> None:
         offer_id = said["offer_id"]
         scope = offer_id if lane.name == "offers" else str(self._numbers[offer_id])
-        key = request_key(lane.name, scope, said["request_id"])
+        into.append(request_key(lane.name, scope, said["request_id"]))
         decision = [
             said["reason"] or False,
             change["sequence"] or False,
@@ -185,8 +258,7 @@ class Restorer:
             said["occurred_at"],
             *rest_of(said, change),
         ]
-        content = bytes.fromhex(change["fingerprint"]) + _pack(decision)
-        return ["request", "", generation, key, content, self._time_to_live]
+        into.append(bytes.fromhex(change["fingerprint"]) + _pack(decision))
 
 
 def issues_coupons(said: dict[str, Any]) -> bool:
@@ -199,8 +271,9 @@ def issues_coupons(said: dict[str, Any]) -> bool:
     )
 
 
-def _part(
-    said: dict[str, Any], generation: int, first: int, count: int, issued: int, stores: Any
-) -> list[Any]:
-    """A part of an upload that waits for others."""
-    return [said["type"], said["part"], said["parts"], generation, first, count, issued, stores]
+def _flat(by_offer: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Each offer's coupons by serial: neighbours lie in one hash."""
+    return {
+        offer_id: list(chain.from_iterable(sorted(some, key=_serial)))
+        for offer_id, some in by_offer.items()
+    }

@@ -178,6 +178,9 @@ def _outcomes_last(record: Found) -> bool:
 class World:
     """Workers of one organisation, as processes."""
 
+    #: Whether a worker that ends by itself is started again.
+    supervised = False
+
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.workers: dict[str, subprocess.Popen[bytes]] = {}

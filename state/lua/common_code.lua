@@ -23,7 +23,8 @@ local function newcomer_refusal(op, offer)
 end
 
 local function exhausted(offer)
-  if offer.closed or (offer.limits.issue_total and offer.issued >= offer.limits.issue_total) then
+  local most = offer.limits.issue_total
+  if offer.closed or (most and total_issued(offer) >= most) then
     return REASON.offer_limit_reached
   end
 end

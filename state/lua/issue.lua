@@ -38,7 +38,7 @@ local function refusal(op, offer)
     return REASON.customer_limit_reached
   end
   if too_near(issued, 2, op[OP.day], limits.issue_gap_days) then return REASON.gap_not_elapsed end
-  if limits.issue_total and offer.issued >= limits.issue_total then
+  if limits.issue_total and total_issued(offer) >= limits.issue_total then
     return REASON.offer_limit_reached
   end
   if offer.uploaded then
@@ -70,7 +70,7 @@ local function issue(op, offer)
   keep_customer(op[OP.customer_key], record)
   return decision(op, offer, nil, {
     serial, op[OP.starts], op[OP.expires], expiry(offer, op[OP.expires]), op[OP.day],
-    #issued_to(offer, record) / 2, offer.issued, code, offer.uploaded and offer.taken })
+    #issued_to(offer, record) / 2, total_issued(offer), code, offer.uploaded and offer.taken })
 end
 
 local function resend(op, offer)

@@ -1,6 +1,6 @@
 -- Offers: read from Redis when first asked for, written at the end.
-local COUNTS = { 'issued', 'redeemed', 'sequence', 'watermark', 'discounted', 'revenue',
-                 'positions', 'stock_next', 'stock', 'taken', 'audience', 'audiences' }
+local COUNTS = { 'issued', 'skipped', 'redeemed', 'sequence', 'watermark', 'discounted',
+                 'revenue', 'positions', 'stock_next', 'stock', 'taken', 'audience', 'audiences' }
 local NAMES = { 'number', 'version', 'limits', 'claim', 'closed', 'ranges', 'upload',
                 unpack(COUNTS) }
 local offers = {}           -- offer_id -> table, or false where there is none
@@ -41,6 +41,10 @@ local function offer_of(offer_id)
   for i, name in ipairs(NAMES) do fields[name] = found[i] end
   return new_offer(offer_id, fields)
 end
+
+-- How many coupons were issued. Of generated codes `issued` is the next serial, and `skipped` are
+-- those below it that a loss made nobody's.
+local function total_issued(offer) return offer.issued - offer.skipped end
 
 local function write_offers()
   for offer_id, offer in pairs(offers) do

@@ -1,14 +1,16 @@
 -- Open: the ledger is whole, workers may decide on it. Only the restorer that holds the lock can.
--- ARGV[1] its token, ARGV[2] MessagePack {epoch, floor, numbers, chains: place -> applied}. Claims
--- and stamps of this epoch are above the floor: none of an earlier one is ever taken for them.
-if call('GET', base .. 'restorer') ~= ARGV[1] then return { 'FENCED' } end
+-- ARGV[1] its token, ARGV[2] MessagePack {epoch, floor, chains: place -> committed}.
+-- Claims and stamps of this epoch are above the floor: none of an earlier one is ever taken for
+-- them. What is decided above what is committed stays so.
+if not holds_lock(ARGV[1]) then return { 'FENCED' } end
 local content = unpack_(ARGV[2])
 call('SET', base .. 'claims', content.floor)
 call('SET', base .. 'stamp', content.floor)
-call('SET', base .. 'numbers', max(tonumber(call('GET', base .. 'numbers') or '0'), content.numbers))
 call('SET', base .. 'epoch', content.epoch)
-for place, applied in pairs(content.chains) do
-  call('HSET', base .. 'chain:' .. place, 'applied', applied)
+for place, committed in pairs(content.chains) do
+  local applied = tonumber(call('HGET', base .. 'chain:' .. place, 'applied') or '0')
+  call('HSET', base .. 'chain:' .. place, 'applied', max(applied, committed))
 end
+call('DEL', base .. 'reversals')
 call('SET', base .. 'open', string.match(call('INFO', 'server'), 'run_id:(%x+)'))
 return { 'OK' }

@@ -3,7 +3,7 @@
 --
 -- Keys, all under one hash tag (KEYS[1] is their beginning, written `base` here):
 --   open                       string  run_id of the server that restore opened; absent: closed
---   epoch, restorer            string  how often it was opened; the restorer's token
+--   epoch, restorer            string  how often it was opened; the restorer's lock
 --   readers                    hash    place -> when and how far it has read the org entities
 --   chain:<lane>:<partition>   hash    claim, applied: requests below `applied` are decided
 --   decisions:<lane>:<part.>   hash    `to` of a batch -> its decisions, until they are committed
@@ -21,6 +21,8 @@
 --   audience:<number>:<gen.>   set     customer_ids that an offer may be issued to
 --   requests:<generation>:<bucket> hash  request key -> fingerprint, decision   (a growing table)
 --   sizes                      hash    entries of each growing table
+--   reversals                  hash    while restored: number:serial:redemption_id -> reversed_by,
+--                                      sequence of reversals that came before their redemption
 --
 -- A call decides a whole batch: all reads first, then decisions in Lua tables, then all writes.
 -- Lua has no rollback: nothing that can raise stands after the first write.
@@ -118,17 +120,23 @@ local function split(table_, new)
     call('HSET', to, unpack(moved, 2 * first - 1, 2 * last))
     call('HDEL', from, unpack(fields, first, last))
   end
-  if table_.seconds_to_live and #fields > 0 then call('EXPIRE', to, table_.seconds_to_live) end
 end
 
+-- It grows before it is written to: what is new needn't be moved.
 local function write_table(table_)
-  for key in pairs(table_.dirty) do write(bucket_of(table_, key), key, table_.known[key]) end
   if not next(table_.dirty) then return end
-  write_hashes()
-  if table_.seconds_to_live and table_.before == 0 then
-    call('EXPIRE', table_.name .. '0', table_.seconds_to_live)    -- the others are made by split()
+  local before = table_.before > 0 and table_.count or 0
+  local count, level = buckets_of(table_.entries)
+  if count > table_.count then
+    for new = table_.count, count - 1 do split(table_, new) end
+    table_.count, table_.level, table_.buckets = count, level, {}
   end
-  local grown = buckets_of(table_.entries)
-  for new = table_.count, grown - 1 do split(table_, new) end
+  for key in pairs(table_.dirty) do write(bucket_of(table_, key), key, table_.known[key]) end
+  write_hashes()
+  if table_.seconds_to_live then
+    for new = before, count - 1 do
+      call('EXPIRE', table_.name .. text(new), table_.seconds_to_live)
+    end
+  end
   call('HSET', base .. 'sizes', table_.short, table_.entries)
 end

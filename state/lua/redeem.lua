@@ -22,7 +22,7 @@ end
 local function use(op, offer, serial, coupon)
   local uses, customer_id = coupon[COUPON.uses], op[OP.customer_id]
   local redemption = { op[OP.request_id], customer_id, op[OP.day], false,
-                       op[OP.discount_minor], op[OP.bill_minor] }
+                       op[OP.discount_minor], op[OP.bill_minor], offer.sequence + 1 }
   uses[#uses + 1] = redemption
   keep_coupon(offer, serial, coupon)
   offer.last_redeemed = now

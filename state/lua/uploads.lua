@@ -103,14 +103,15 @@ end
 
 -- Exports: a run of serials is issued at once, without a recipient and without a record of each.
 local function export_refusal(op, offer)
-  local limits, after = offer.limits, offer.issued + op[OP.wanted]
+  local limits, after = offer.limits, total_issued(offer) + op[OP.wanted]
   if offer.ends and op[OP.second] > offer.ends then return REASON.offer_expired end
   if not offer.claim then return REASON.not_claimed_by_service, 'nobody has claimed the offer' end
   if limits.issue_total and after > limits.issue_total then
     return REASON.offer_limit_reached, 'issue.max_total leaves ' ..
-      text(limits.issue_total - offer.issued)
+      text(limits.issue_total - total_issued(offer))
   end
-  if offer.closed or (limits.possible_codes and after > limits.possible_codes) then
+  local serials = offer.issued + op[OP.wanted]
+  if offer.closed or (limits.possible_codes and serials > limits.possible_codes) then
     return REASON.codes_exhausted
   end
   if not limits.third_party or limits.codes ~= 'generated' then
@@ -127,7 +128,7 @@ local function export(op, offer)
   offer.issued = first + op[OP.wanted]
   offer.last_issued = now
   return decision(op, offer, nil, { first, op[OP.wanted], op[OP.day], starts, expires,
-                                    expiry(offer, expires), offer.issued })
+                                    expiry(offer, expires), total_issued(offer) })
 end
 
 local kinds = { upload_codes = upload_codes, set_audience = set_audience, set_stores = set_stores,

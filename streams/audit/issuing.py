@@ -15,15 +15,15 @@ def issue(offer: OfferModel, decision: Decision, rules: Rules) -> None:
     day, serial = offer.expect_day(decision), decision.serial
     if offer.uploaded is not None:
         _check_uploaded(offer, decision, more)
-        offer.issued += 1
     else:
-        if serial != offer.issued:
-            if 0 < serial - offer.issued <= offer.lost["issue"]:
+        if serial != offer.next_serial:
+            if 0 < serial - offer.next_serial <= offer.lost["issue"]:
                 offer.by_lost += 1
             else:
-                offer.wrong(decision, f"got the serial {serial}, the next is {offer.issued}")
+                offer.wrong(decision, f"got the serial {serial}, the next is {offer.next_serial}")
         _check_code(offer, decision, rules)
-        offer.issued = max(offer.issued, serial + 1)
+        offer.next_serial = max(offer.next_serial, serial + 1)
+    offer.issued += 1
     _check_times(offer, decision, rules, more)
     give(offer, decision, day, more.starts, more.expires, more.decided_ms)
     customer_total = offer.customers[decision.customer].count()
@@ -80,7 +80,7 @@ def _no_code_left(offer: OfferModel, rules: Rules) -> bool:
     if rules.codes.type == "uploaded":
         return offer.uploaded is None or offer.uploaded.free(offer.span) is None
     return offer.closed or (
-        rules.codes.possible is not None and offer.issued >= rules.codes.possible
+        rules.codes.possible is not None and offer.next_serial >= rules.codes.possible
     )
 
 

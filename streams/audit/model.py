@@ -17,8 +17,8 @@ from streams.audit.verdict import Findings
 
 
 class Coupon:
-    """``uses``: [redemption_id, customer, day, reversed_by or False, discount, bill] of each, the
-    amounts in minor units. ``recipient`` '' where it was issued without one."""
+    """``uses``: [redemption_id, customer, day, reversed_by or False, discount, bill, sequence] of
+    each, the amounts in minor units. ``recipient`` '' where it was issued without one."""
 
     __slots__ = ("expires", "issued_at", "recipient", "revoked", "starts", "uses")
 
@@ -98,6 +98,8 @@ class OfferModel:
         self.definitions: dict[int, dict[str, Any]] = {}
         self.number: int | None = None
         self.version = self.sequence = self.issued = self.redeemed = self.watermark = 0
+        #: Of generated codes. Those below that a loss made nobody's count nowhere.
+        self.next_serial = 0
         self.discounted = self.revenue = 0  # minor units, of standing redemptions
         self.closed = False
         self.coupons: dict[int, Coupon] = {}

@@ -31,10 +31,10 @@ def redeem(offer: OfferModel, decision: Decision, rules: Rules) -> None:
 
 def _use(offer: OfferModel, decision: Decision, coupon: Coupon, day: int) -> None:
     more: Redeeming = decision.more
-    if coupon.uses is None:
-        coupon.uses = []
+    coupon.uses = coupon.uses or []
     discount, bill = more.discount_minor or 0, more.bill_minor or 0
-    coupon.uses.append([decision.request_id, decision.customer, day, False, discount, bill])
+    use = [decision.request_id, decision.customer, day, False, discount, bill, decision.sequence]
+    coupon.uses.append(use)
     offer.redeemed += 1
     offer.discounted += discount
     offer.revenue += bill
@@ -63,6 +63,8 @@ def _coupon_of(offer: OfferModel, decision: Decision, rules: Rules) -> Coupon | 
         issued = f"is of coupon {serial}" if serial is not None else "was not issued before"
         text = f"speaks of coupon {decision.serial}; its code {decision.code} {issued}"
         offer.wrong(decision, text)
+        if offer.uploaded is None and decision.reason is None:
+            offer.next_serial = max(offer.next_serial, decision.serial + 1)
     return coupon
 
 
@@ -104,14 +106,15 @@ def _given(offer: OfferModel, decision: Decision, rules: Rules, day: int) -> Cou
     issued = decision.more.issued
     starts = rules.starts(offer.calendar, decision.second)
     expires = rules.expires(offer.calendar, decision.second)
-    if issued is None or issued[:2] != (starts, expires) or decision.serial != offer.issued:
+    if issued is None or issued[:2] != (starts, expires) or decision.serial != offer.next_serial:
         text = f"gave coupon {decision.serial} with {issued and issued[:2]} (starts, expires)"
-        if offer.lost["issue"] and decision.serial > offer.issued:
+        if offer.lost["issue"] and decision.serial > offer.next_serial:
             offer.by_lost += 1
         else:
-            offer.wrong(decision, f"{text}; due {offer.issued} with {(starts, expires)}")
+            offer.wrong(decision, f"{text}; due {offer.next_serial} with {(starts, expires)}")
     starts, expires, decided_ms = issued or (starts, expires, 0)
-    offer.issued = max(offer.issued, decision.serial + 1)
+    offer.next_serial = max(offer.next_serial, decision.serial + 1)
+    offer.issued += 1
     return give(offer, decision, day, starts, expires, decided_ms)
 
 

@@ -66,7 +66,7 @@ def revoke(offer: OfferModel, decision: Decision, rules: Rules) -> None:
     if more.scope == "customers":
         _revoke_customers(offer, decision, rules, more)
         return
-    stock, end = None, offer.issued
+    stock, end = None, offer.next_serial
     if rules.codes.type == "uploaded":
         stock, end = _end_stock(offer, more)
     else:
@@ -79,6 +79,13 @@ def revoke(offer: OfferModel, decision: Decision, rules: Rules) -> None:
     if found != due and not offer.lost["issue"]:
         text = f"ended {more.ended} coupons, watermark {more.watermark}, coupons {more.serials}"
         offer.wrong(decision, f"{text}, stock {more.stock}; due {due}")
+    _skip_up_to(offer, more.watermark or 0)
+
+
+def _skip_up_to(offer: OfferModel, next_serial: int) -> None:
+    """Serials whose issue was lost aren't given again once something that is known names them."""
+    if offer.uploaded is None:
+        offer.next_serial = max(offer.next_serial, next_serial)
 
 
 def _end_stock(offer: OfferModel, more: Revoking) -> tuple[int, int]:
@@ -102,6 +109,7 @@ def _revoke_customers(offer: OfferModel, decision: Decision, rules: Rules, more:
         text = f"ended coupons {sorted(ended - due)[:5]} that are not to be ended"
         offer.wrong(decision, f"{text}, and left {sorted(due - ended)[:5]} that are")
     for serial in ended:
+        _skip_up_to(offer, serial + 1)
         if coupon := offer.coupon(serial):
             coupon.revoked = True
 

@@ -138,11 +138,12 @@ def export(offer: OfferModel, decision: Decision, rules: Rules) -> None:
     expires = rules.expires(offer.calendar, decision.second)
     if more.asked not in (None, more.given):
         offer.wrong(decision, f"gave {more.given} codes of {more.asked} asked for")
-    if more.first != offer.issued:
-        if 0 < more.first - offer.issued <= offer.lost["issue"]:
+    if more.first != offer.next_serial:
+        if 0 < more.first - offer.next_serial <= offer.lost["issue"]:
             offer.by_lost += 1
         else:
-            offer.wrong(decision, f"begins with the serial {more.first}, next is {offer.issued}")
+            text = f"begins with the serial {more.first}, the next is {offer.next_serial}"
+            offer.wrong(decision, text)
     if not more.starts == more.starts_shown == starts:
         text = f"starts {more.starts} (shown {more.starts_shown}); due {starts}"
         offer.wrong(decision, text)
@@ -151,14 +152,15 @@ def export(offer: OfferModel, decision: Decision, rules: Rules) -> None:
         text = f"expires {more.expires} (shown {more.expires_shown}); due {expires} ({ends})"
         offer.wrong(decision, text)
     offer.add_span(Span(more.first, more.given, day, more.starts, more.expires, decision.sequence))
-    offer.issued = max(offer.issued, more.first + more.given)
+    offer.next_serial = max(offer.next_serial, more.first + more.given)
+    offer.issued += more.given
     offer.expect_totals(decision, (None, None, offer.issued), "issue")
 
 
 def _export_refusal(
     offer: OfferModel, decision: Decision, rules: Rules, more: Exporting
 ) -> str | None:
-    after = offer.issued + (more.given if decision.reason is None else more.asked or 0)
+    wanted = more.given if decision.reason is None else more.asked or 0
     if rules.ends is not None and decision.second > rules.ends:
         return Reason.OFFER_EXPIRED
     if rules.claim is None:
@@ -167,8 +169,9 @@ def _export_refusal(
         if decision.reason in (Reason.OFFER_LIMIT_REACHED, Reason.CODES_EXHAUSTED):
             return decision.reason
         return None
-    if rules.issue_total is not None and after > rules.issue_total:
+    if rules.issue_total is not None and offer.issued + wanted > rules.issue_total:
         return Reason.OFFER_LIMIT_REACHED
-    if offer.closed or (rules.codes.possible is not None and after > rules.codes.possible):
+    serials, possible = offer.next_serial + wanted, rules.codes.possible
+    if offer.closed or (possible is not None and serials > possible):
         return Reason.CODES_EXHAUSTED
     return None

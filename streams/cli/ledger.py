@@ -1,7 +1,6 @@
 """`redeemonce audit` and `rebuild`: check the ledger against the topics, or make it again."""
 
 import sys
-import time
 import uuid
 
 import click
@@ -11,6 +10,7 @@ from state.ledger import Ledger
 from streams.audit import audit
 from streams.cli.output import json_option, print_json, print_verdict, progress
 from streams.recovery import restore
+from streams.recovery.lock import taken_lock
 from streams.settings import read_settings
 
 
@@ -42,20 +42,14 @@ def rebuild(as_json: bool) -> None:
     settings = read_settings()
     ledger = Ledger(settings.redis_url, settings.topic_prefix, settings.request_memory_days)
     token = uuid.uuid4().hex
-    while not ledger.lock_for_restore(token, 30):
-        time.sleep(0.5)
-    began = time.monotonic()
-    try:
-        with progress(as_json) as bar:
-            task = bar.add_task("outcomes read", total=None)
-            count = restore(
-                settings, ledger, token, from_nothing=True,
-                progress=lambda done, total: bar.update(task, completed=done, total=total),
-            )  # fmt: skip
-    finally:
-        ledger.unlock(token)
-    seconds = time.monotonic() - began
+    with taken_lock(ledger, token), progress(as_json) as bar:
+        task = bar.add_task("outcomes read", total=None)
+        restored = restore(
+            settings, ledger, token, from_nothing=True,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )  # fmt: skip
     if as_json:
-        print_json({"outcomes": count, "seconds": round(seconds, 3)})
+        seconds = round(restored.seconds, 3)
+        print_json({"outcomes": restored.outcomes, "seconds": seconds})
     else:
-        click.echo(f"the ledger is whole again: {count} outcomes in {seconds:.1f} s")
+        click.echo(f"the ledger is whole again: {restored}")

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any
 
 import orjson
@@ -20,7 +20,7 @@ from state.catalogue import Catalogue
 from state.codes import Codes
 from state.layout import Head
 from state.ledger import Ledger, Stale
-from state.restore import Fact, Restorer
+from state.restore import Restorer
 from streams.client import new_request
 from streams.issue import Issuing
 from streams.offers import Offering
@@ -201,10 +201,10 @@ class Desk:
 
     # Restoring -----------------------------------------------------------------------------------
 
-    def open(self, numbers: int = 0, chains: dict[str, int] | None = None) -> None:
+    def open(self, chains: dict[str, int] | None = None) -> None:
         self._epoch += 1
         with self.locked():
-            self.ledger.open(TOKEN, self._epoch, numbers, chains or {})
+            self.ledger.open(TOKEN, self._epoch, chains or {})
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -214,30 +214,52 @@ class Desk:
         finally:
             self.ledger.unlock(TOKEN)
 
-    def restore(self, backwards: bool = False, times: int = 1) -> None:
-        """Make the ledger again from the committed outcomes; what wasn't committed is as never
-        decided. ``backwards``: the last partitions first; ``times``: so often is all merged."""
-        restorer = Restorer(self.ledger.memory_days, self.now, self.settings.decimals)
-        steps = list(self.facts(restorer, backwards))
+    def restore(
+        self, backwards: bool = False, dies_after: int | None = None, keeps: bool = False,
+        a_call: int = 1_000,
+    ) -> None:  # fmt: skip
+        """Make the ledger whole from the committed outcomes; what wasn't committed is as never
+        decided, but for what Redis holds where that is kept (``keeps``).
+
+        ``backwards``: the last partitions first; ``dies_after``: so many merges of ``a_call``
+        outcomes a first restorer makes, before another one goes on.
+        """
         self.ledger.close()
-        self.ledger.wipe()
         with self.locked():
-            for facts in steps * times:
-                self.ledger.merge(TOKEN, facts)
-        self.open(restorer.numbers(), {at.place: at.committed for at in self.partitions.values()})
+            if not keeps:
+                self.ledger.begin_anew(TOKEN, self._epoch)
+            if dies_after is not None:
+                self._merge(backwards, a_call, dies_after)
+            self._merge(backwards, a_call)
+        self.open({at.place: at.committed for at in self.partitions.values()})
         for at in self.partitions.values():
             at.answers.clear()
         self.take_over()
 
-    def facts(self, restorer: Restorer, backwards: bool = False) -> Iterator[list[Fact]]:
-        yield [restorer.offer(current) for current in self.current_offers.values()]
+    def _merge(self, backwards: bool, a_call: int, most: int | None = None) -> None:
+        restorer = Restorer(self.ledger.memory_days, self.now, self.settings.decimals)
+        for changes in islice(self._changes(restorer, backwards, a_call), most):
+            self.ledger.merge(TOKEN, changes)
+
+    def _changes(self, restorer: Restorer, backwards: bool, a_call: int) -> Iterator[Any]:
+        """What each merge is to put there: of offers, then lane by lane what isn't applied."""
+        offers = list(self.current_offers.values())
+        restorer.know(offers)
+        held = self.ledger.versions([one["offer_id"] for one in offers])
+        for current, version in zip(offers, held, strict=True):
+            if version < current["version"]:
+                restorer.add_offer(current)
+        yield restorer.take()
         for lane in (OFFERS, *(lane for lane in LANES if lane is not OFFERS)):
             places = sorted((p for p in self.outcomes if p[0] == lane.name), reverse=backwards)
             for place in places:
-                read = [restorer.outcome(lane, said) for said in self.outcomes[place]]
-                yield [fact for facts in read for fact in facts]
-            yield restorer.reversals()
-        yield restorer.progress()
+                applied = self.ledger.applied(*place) or 0
+                for said in self.outcomes[place]:
+                    if said["source"]["offset"] >= applied:
+                        restorer.add(lane, said)
+                    if restorer.weight >= a_call:
+                        yield restorer.take()
+            yield restorer.take()
 
 
 def reason(said: Said) -> str:

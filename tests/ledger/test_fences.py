@@ -7,6 +7,7 @@ import pytest
 
 from schemas.topics import ISSUE
 from state.ledger import Behind, Closed, Fenced, Ledger, Stale
+from state.restore import Restorer
 from streams.settings import Settings
 from tests.ledger.desk import TOKEN, Desk, Partition, claim, edit, revoke
 from tests.world import create, issue, redeem
@@ -91,12 +92,14 @@ def test_only_who_holds_the_lock_merges_and_opens(desk: Desk, ledger: Ledger, to
     ledger.close()
     with desk.locked(), nothing_written(ledger):
         with pytest.raises(Fenced):
-            ledger.open(token, 9, 0, {"issue:0": 99})
+            ledger.open(token, 9, {"issue:0": 99})
         with pytest.raises(Fenced):
-            ledger.merge(token, [["progress", "o", 9, False, False]])
+            ledger.merge(token, Restorer(7, desk.now, 2).take())
+        with pytest.raises(Fenced):
+            ledger.begin_anew(token, 9)
         assert not ledger.lock_for_restore("another", 30)
     with pytest.raises(Fenced):
-        ledger.open(TOKEN, 9, 0, {})
+        ledger.open(TOKEN, 9, {})
     assert not ledger.is_open()
 
 

@@ -16,7 +16,17 @@ from schemas.times import utc_moment
 from schemas.topics import OFFERS, lane_of
 from state.ledger import Ledger
 from streams.settings import Settings
-from tests.ledger.desk import NOW, Desk, Partition, Request, Said, edit, resend, reverse
+from tests.ledger.copies import Copy, copy_of, put_back
+from tests.ledger.desk import (
+    NOW,
+    Desk,
+    Partition,
+    Request,
+    Said,
+    edit,
+    resend,
+    reverse,
+)
 from tests.properties.answers import differences
 from tests.properties.drawn import (
     CUSTOMERS,
@@ -92,6 +102,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.codes: dict[str, list[tuple[str, str]]] = {}
         self.redeemed: list[Request] = []
         self.wrong: list[str] = []
+        self.copy: Copy | None = None
 
     def sections(self) -> st.SearchStrategy[dict[str, Any]]:
         """Of an offer that is created or edited."""
@@ -117,11 +128,9 @@ class LedgerMachine(RuleBasedStateMachine):
             self.desk.commit(at)
 
     def has_one_place(self, request: Request) -> bool:
-        """Left out: in any partition the parts of uploads, and redemptions of a common code, that
-        may give the coupon. A restore makes the same of them only where they lie in one."""
-        offer = self.oracle.offer_of(request)
-        common = "code" in request and offer is not None and offer.way == "common"
-        return common or request["type"] in UPLOADS
+        """Left out: the parts of an upload in any partition. A restore makes the same of them only
+        where they lie in one."""
+        return request["type"] in UPLOADS
 
     #: How a batch goes: at once; again in two, by another worker, after a crash; or not yet.
     batches = "commit"
@@ -249,14 +258,24 @@ class LedgerMachine(RuleBasedStateMachine):
         if other:
             self.desk.take_over()
 
-    @rule(backwards=st.booleans(), times=st.integers(1, 2))
-    def restore(self, backwards: bool, times: int) -> None:
+    @rule()
+    def copy_redis(self) -> None:
+        self.copy = copy_of(self.ledger)
+
+    @rule(
+        backwards=st.booleans(),
+        dies_after=st.one_of(st.none(), st.integers(1, 6)),
+        back=st.sampled_from([None, "to nothing", "to the copy"]),
+    )
+    def restore(self, backwards: bool, dies_after: int | None, back: str | None) -> None:
+        """Redis lost nothing, or all, or what it wrote since it was copied."""
         for at in self.desk.partitions.values():
             if at.answers:
                 self.desk.commit(at, max(at.answers) + 1)
-        # Left out: all merged twice while a part of an audience waits, whose customers that loses.
-        waits = any("set_audience" in one.waiting for one in self.oracle.offers.values())
-        self.desk.restore(backwards, 1 if waits else times)
+        if back == "to the copy" and self.copy:
+            put_back(self.ledger, self.copy)
+        keeps = back != "to nothing"
+        self.desk.restore(backwards, dies_after, keeps, a_call=3)
 
     def decide(self, at: Partition, to: int) -> None:
         """Changes of offers one a call, as a worker does it."""

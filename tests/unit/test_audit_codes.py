@@ -104,7 +104,7 @@ def test_an_export_takes_the_next_serials() -> None:
     said = story.told[OFFERS][1][1]
     for where in (said, said["ledger"]):
         where["first"] = 2
-    story.fails("x-0", "begins with the serial 2, next is 1")
+    story.fails("x-0", "begins with the serial 2, the next is 1")
 
 
 def test_an_export_may_take_the_last_ones() -> None:

@@ -187,10 +187,11 @@ def audited(desk: Desk, settings: Settings) -> Findings:
     for till_id, entity in TILLS.items():
         history.tills.learn(till_id, 0, entity.model_dump_json().encode())
     for lane in (OFFERS, ISSUE, REDEEM, REVOKE):
-        at = desk.at(lane)
-        asked = [(offset, orjson.loads(value), value) for offset, value in at.records.items()]
-        said = orjson.loads(orjson.dumps(desk.outcomes.get((lane.name, 0), [])))
-        history.match(lane, 0, 0, at.committed, asked, enumerate(said))
+        for at in [at for at in desk.partitions.values() if at.lane is lane]:
+            committed = list(at.records.items())[: at.committed]
+            asked = [(offset, orjson.loads(value), value) for offset, value in committed]
+            said = orjson.loads(orjson.dumps(desk.outcomes.get((lane.name, at.number), [])))
+            history.match(lane, at.number, 0, at.committed, asked, enumerate(said))
     history.finish()
     state = RedisState(settings)
     try:

@@ -1,0 +1,50 @@
+"""The programs in Lua that read and write the ledger, each in one call."""
+
+from enum import Enum
+from hashlib import sha1
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+import redis
+
+from state.layout import IssueOp, OfferOp, RedeemOp, RevokeOp, lua_names
+
+
+class Script:
+    """A Lua program of ``state/lua``: its parts in order, named fields and reasons above them."""
+
+    def __init__(self, *parts: str, operation: type[NamedTuple] | None = None) -> None:
+        folder = files("state") / "lua"
+        texts = [(folder / f"{part}.lua").read_text("utf-8") for part in parts]
+        self.text = "\n".join([lua_names(operation), *texts])
+        self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+    def run(self, client: Any, base: str, *arguments: bytes) -> list[bytes]:
+        """Its answer. Loads itself where the server doesn't know it yet."""
+        try:
+            answer: list[bytes] = client.evalsha(self.sha, 1, base, *arguments)
+        except redis.exceptions.NoScriptError:
+            answer = client.eval(self.text, 1, base, *arguments)
+        return answer
+
+
+#: What is in the ledger, as every script reads and writes it.
+_STATE = ("prelude", "offer", "coupons", "customers")
+
+
+class Transition(Enum):
+    """What a batch of requests can do to the ledger."""
+
+    ISSUE = Script(*_STATE, "batch", "issue", operation=IssueOp)
+    REDEEM = Script(
+        *_STATE, "batch", "refusals", "common_code", "redeem", "reverse", operation=RedeemOp
+    )
+    REVOKE = Script(*_STATE, "batch", "revoke", operation=RevokeOp)
+    OFFERS = Script(*_STATE, "registers", "parts", "batch", "offers", "uploads", operation=OfferOp)
+
+
+RESTORE = Script(*_STATE, "registers", "parts", "lock", "restore")
+OPEN = Script("prelude", "lock", "open")
+TAKE_LOCK = Script("lock", "take_lock")
+LOOKUP = Script(*_STATE, "lookup")
+WIPE = Script("lock", "wipe")

@@ -1,0 +1,109 @@
+"""How far every lane's requests are committed, and that nothing more can be."""
+
+import time
+
+import orjson
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from schemas.topics import CURRENT_OFFERS, LANES, Lane
+from streams.broker import (
+    BrokerError,
+    consumer,
+    ends_of,
+    partitions_of,
+    producer,
+    read_all,
+)
+from streams.settings import Settings
+
+#: lane -> partition -> below which offset its requests have committed outcomes.
+Offsets = dict[str, dict[int, int]]
+
+
+def committed_offsets(settings: Settings, lane: Lane) -> dict[int, int]:
+    """Below which offset each partition's requests have committed outcomes; -1: not known."""
+    count, topic = partitions_of(settings, lane.requests), settings.topic(lane.requests)
+    # A reader of committed records gets them once no transaction that could move them is open.
+    reader = consumer(settings, settings.group(lane))
+    try:
+        found = _committed(reader, [TopicPartition(topic, p) for p in range(count)])
+    finally:
+        reader.close()
+    return {each.partition: max(each.offset, -1) for each in found}
+
+
+def _committed(reader: Consumer, places: list[TopicPartition]) -> list[TopicPartition]:
+    """Asks again while a new broker has no coordinator yet, which the client doesn't."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            return list(reader.committed(places, 30))
+        except KafkaException as failure:
+            passing = (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE)
+            if failure.args[0].code() not in passing or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+def missing_offsets(settings: Settings) -> bool:
+    return any(-1 in committed_offsets(settings, lane).values() for lane in LANES)
+
+
+def make_sure_of_offsets(settings: Settings) -> Offsets:
+    """Committed offsets of every lane; where there are none, what the outcomes say is committed."""
+    known = {lane.name: committed_offsets(settings, lane) for lane in LANES}
+    for lane in LANES:
+        missing = [p for p, offset in known[lane.name].items() if offset < 0]
+        if missing:
+            found = _offsets_by_outcomes(settings, lane)
+            fresh = {p: found.get(p, 0) for p in missing}
+            _commit(settings, lane, fresh)
+            known[lane.name].update(fresh)
+    return known
+
+
+def _offsets_by_outcomes(settings: Settings, lane: Lane) -> dict[int, int]:
+    """The newest source of each partition's outcomes, plus one."""
+    found: dict[int, int] = {}
+    for message in read_all(settings, lane.outcomes):
+        source = orjson.loads(message.value())["source"]
+        found[source["partition"]] = max(found.get(source["partition"], 0), source["offset"] + 1)
+    return found
+
+
+def _commit(settings: Settings, lane: Lane, offsets: dict[int, int]) -> None:
+    """First offsets of partitions that have none. In a transaction of a reader that never joined:
+    the broker takes that from outside of a group with members, where a plain commit is refused."""
+    reader = consumer(settings, settings.group(lane))
+    name = f"{settings.topic_prefix}redeemonce-offsets.{lane.name}"
+    client = producer(settings, transactional_id=name)
+    topic = settings.topic(lane.requests)
+    client.init_transactions(60)
+    client.begin_transaction()
+    client.send_offsets_to_transaction(
+        [TopicPartition(topic, p, offset) for p, offset in offsets.items()],
+        reader.consumer_group_metadata(),
+        30,
+    )
+    client.commit_transaction(60)
+    reader.close()
+
+
+def wait_for_transactions(settings: Settings) -> None:
+    """Until what readers of committed records see is all there is: no transaction is open."""
+    clients = [
+        consumer(settings, settings.topic_prefix + "redeemonce-reader", isolation_level=level)
+        for level in ("read_committed", "read_uncommitted")
+    ]
+    topics = [CURRENT_OFFERS, *(lane.outcomes for lane in LANES)]
+    try:
+        for topic in topics:
+            name, count = settings.topic(topic), partitions_of(settings, topic)
+            deadline = time.monotonic() + 90
+            while ends_of(clients[0], name, count) != ends_of(clients[1], name, count):
+                if time.monotonic() > deadline:
+                    raise BrokerError(f"a transaction on {name} stays open; look at the broker")
+                time.sleep(0.1)
+    finally:
+        for client in clients:
+            client.close()

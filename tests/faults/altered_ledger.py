@@ -1,0 +1,110 @@
+"""What may be wrong in Redis, one thing at a time, and how the verifier names it."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import msgpack
+
+
+class Place(NamedTuple):
+    """Where the ledger of a copy is altered."""
+
+    client: Any
+    base: str
+
+    def hashes(self, kind: str) -> Iterator[tuple[str, dict[bytes, bytes]]]:
+        for key in sorted(self.client.scan_iter(f"{self.base}{kind}:*")):
+            yield key.decode(), self.client.hgetall(key)
+
+    def change(self, kind: str, fits: Callable[[Any], bool], change: Callable[[Any], Any]) -> None:
+        """The first packed record that fits."""
+        for key, fields in self.hashes(kind):
+            for field, packed in fields.items():
+                record = msgpack.unpackb(packed)
+                if fits(record):
+                    change(record)
+                    self.client.hset(key, field, msgpack.packb(record, use_bin_type=False))
+                    return
+        raise AssertionError(f"no {kind} fits")
+
+
+def counter_changed(name: str) -> Callable[[Place], None]:
+    return lambda place: place.client.hincrby(f"{place.base}offer:capped", name, 1)
+
+
+def use_missing(place: Place) -> None:
+    place.change("coupons", lambda coupon: coupon[4] != [], lambda coupon: coupon[4].pop())
+
+
+def use_not_reversed(place: Place) -> None:
+    def change(coupon: Any) -> None:
+        coupon[4][0][3] = False
+
+    place.change("coupons", lambda coupon: any(use[3] for use in coupon[4][:1]), change)
+
+
+def coupon_missing(place: Place) -> None:
+    key, fields = next(place.hashes("coupons"))
+    place.client.hdel(key, min(fields))
+
+
+def coupon_nobody_was_given(place: Place) -> None:
+    key, fields = next(place.hashes("coupons"))
+    place.client.hset(key.rpartition(":")[0] + ":77", "7", min(fields.values()))
+
+
+def count_of_a_customer_changed(place: Place) -> None:
+    def change(customer: Any) -> None:
+        customer[1][1] += 1
+
+    place.change("customers", lambda customer: customer[1] != [], change)
+
+
+def customer_missing(place: Place) -> None:
+    key, fields = next(place.hashes("customers"))
+    place.client.hdel(key, min(fields))
+
+
+def customer_not_to_be_found(place: Place) -> None:
+    found = list(place.hashes("customers"))
+    (key, fields), (other, _) = found[:2]
+    field = min(fields)
+    place.client.hset(other, field, fields[field])
+    place.client.hdel(key, field)
+
+
+def request_forgotten(place: Place) -> None:
+    key, fields = next(place.hashes("requests"))
+    place.client.hdel(key, min(fields))
+
+
+def offer_missing(place: Place) -> None:
+    place.client.delete(f"{place.base}offer:capped")
+
+
+def progress_lost(place: Place) -> None:
+    place.client.delete(f"{place.base}chain:issue:0")
+
+
+def closed(place: Place) -> None:
+    place.client.delete(f"{place.base}open")
+
+
+ALTERED_LEDGER = [
+    (counter_changed("issued"), "Redis: offer capped is {'issued'"),
+    (counter_changed("redeemed"), "Redis: offer capped is {'issued'"),
+    (counter_changed("sequence"), "Redis: offer capped is {'issued'"),
+    (counter_changed("revenue"), "Redis: offer capped is {'issued'"),
+    (counter_changed("skipped"), "Redis: offer capped is {'issued'"),
+    (use_missing, "Redis: coupon"),
+    (use_not_reversed, "Redis: coupon"),
+    (coupon_missing, "Redis: lacks coupon"),
+    (coupon_nobody_was_given, "which no outcome tells"),
+    (count_of_a_customer_changed, "Redis: customer"),
+    (customer_missing, "Redis: lacks customer"),
+    (customer_not_to_be_found, "Redis: the bucket of the customer"),
+    (request_forgotten, "Redis: lacks the"),
+    (offer_missing, "Redis: lacks offer capped"),
+    (progress_lost, "Redis: chain:issue:0 is decided up to 0"),
+    (closed, "Redis: the ledger is closed"),
+]

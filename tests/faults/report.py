@@ -1,0 +1,122 @@
+"""What a run of faults came to: requests, faults, waits, how workers were turned away, verdict."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from schemas.topics import LANES
+from streams.broker import read_all
+from streams.settings import Settings
+from tests.faults.traffic import Wait
+from tests.faults.verifier import Verdict
+from tests.world import World
+
+#: How workers were turned away, or began again, as their logs say it.
+SAID = {
+    "FENCED": re.compile(r"Starting again: \w+: Fenced"),
+    "CLOSED": re.compile(r"Starting again: \w+: Closed"),
+    "BEHIND": re.compile(r"Starting again: \w+: Behind"),
+    "replays": re.compile(r"decided before, told again"),
+    "fresh starts": re.compile(r"Starting again"),
+    "restores": re.compile(r"The ledger is whole"),
+}
+
+
+class Fault(NamedTuple):
+    """By `time.monotonic`. Its end is that of its story: waits for outcomes may outlast it."""
+
+    kind: str
+    began: float
+    ended: float
+
+
+@dataclass
+class Evidence:
+    """A run as it was seen from outside. ``settings`` lead past the proxies."""
+
+    settings: Settings
+    world: World
+    seed: int
+    seconds: float
+    sent: int
+    faults: list[Fault]
+    #: Kinds that the schedule had, but that didn't come about.
+    missed: list[str]
+    waits: list[Wait]
+    #: Requests that nobody answered any more.
+    unanswered: int
+
+    @property
+    def log(self) -> str:
+        """All that the workers said."""
+        logs = self.world.logs.glob("*.log")
+        return "\n".join(path.read_text(errors="replace") for path in logs)
+
+    def counted(self) -> Counter[str]:
+        """How often each of `SAID` was, and records that no reader of committed ones sees."""
+        log = self.log
+        counts = Counter({name: len(pattern.findall(log)) for name, pattern in SAID.items()})
+        counts["aborted records"] = self._records("read_uncommitted") - self._records()
+        return counts
+
+    def _records(self, isolation_level: str = "read_committed") -> int:
+        return sum(
+            1
+            for lane in LANES
+            for _ in read_all(self.settings, lane.outcomes, isolation_level=isolation_level)
+        )
+
+    def longest_waits(self) -> dict[str, tuple[int, float]]:
+        """By kind: how often it happened with no other beside it, and the longest that a request
+        waited for its outcome then, in seconds."""
+        found: dict[str, tuple[int, float]] = {}
+        for fault in self.faults:
+            others = [other for other in self.faults if other is not fault]
+            if any(o.began < fault.ended and fault.began < o.ended for o in others):
+                continue
+            until = min((o.began for o in others if o.began > fault.began), default=float("inf"))
+            waits = [
+                wait.until - wait.since
+                for wait in self.waits
+                if wait.until > fault.began and wait.since < min(fault.ended + 0.5, until)
+            ]
+            times, longest = found.get(fault.kind, (0, 0.0))
+            found[fault.kind] = times + 1, max([longest, *waits])
+        return found
+
+
+@dataclass
+class Report:
+    """``needed``: what of `Evidence.counted` a run must have, to have shown enough."""
+
+    evidence: Evidence
+    counts: Counter[str]
+    verdict: Verdict
+    needed: tuple[str, ...] = ()
+
+    @property
+    def lacks(self) -> list[str]:
+        return [name for name in self.needed if not self.counts[name]]
+
+    @property
+    def is_sound(self) -> bool:
+        """No violation; and it was a run in which something happened."""
+        return not self.verdict.problems and not self.lacks
+
+    def __str__(self) -> str:
+        seen = self.evidence
+        waits = sorted(seen.longest_waits().items(), key=lambda item: -item[1][1])
+        lines = [
+            f"seed {seen.seed}: {seen.sent:,} requests in {seen.seconds:.0f} s, "
+            f"{len(seen.faults)} faults",
+            *(f"  {s:6.1f} s the longest wait, {n} x {kind}" for kind, (n, s) in waits),
+            "  not come about: " + (", ".join(seen.missed) or "none"),
+            "  " + ", ".join(f"{count} {name}" for name, count in self.counts.items()),
+            *(f"  {count:7,} {what}" for what, count in sorted(self.verdict.counts.items())),
+            f"verdict: {len(self.verdict.problems)} violations",
+            *(f"  {problem}" for problem in self.verdict.problems[:20]),
+        ]
+        if self.lacks:
+            lines.append(f"this run had no {', '.join(self.lacks)}: it shows too little")
+        return "\n".join(lines)

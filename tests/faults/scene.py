@@ -1,0 +1,85 @@
+"""What a story of `tests.faults.kinds` may do: to workers by their places, and to the servers."""
+
+import signal
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+
+import psutil
+
+from tests.faults.stand import Stand
+from tests.world import World
+
+PLACES = ("w0", "w1", "w2")
+#: A worker that comes and goes, and one that takes another's place.
+EXTRA, TWIN = "extra", "twin"
+
+
+class Scene:
+    """Three workers on a stand. ``settings`` of ``world`` lead through the stand's proxies."""
+
+    def __init__(self, stand: Stand, world: World, chance: Random) -> None:
+        self.stand, self.world, self.chance = stand, world, chance
+        self.places = list(PLACES)
+        self._numbers = {name: number for number, name in enumerate((*PLACES, EXTRA, TWIN))}
+        self._threads = ThreadPoolExecutor(2, "story")
+
+    def pick(self) -> str:
+        return self.chance.choice(self.places)
+
+    def start(self, place: str, armed: str = "") -> None:
+        """A worker of that place, instead of the one that may run there."""
+        self.kill(place)
+        number = self._numbers[place]
+        self.world.start(place, number, ready=False, armed=armed)
+
+    def kill(self, place: str) -> None:
+        if place in self.world.workers:
+            self.world.kill(place)
+
+    def stop(self, place: str) -> None:
+        """SIGTERM; nobody waits."""
+        self.signal(place, signal.SIGTERM)
+
+    def signal(self, place: str, number: signal.Signals) -> None:
+        if not self.died(place):
+            self.world.workers[place].send_signal(number)
+
+    def died(self, place: str) -> bool:
+        return self.world.workers[place].poll() is not None
+
+    def is_stopped(self, place: str) -> bool:
+        """Whether it stands still by SIGSTOP."""
+        try:
+            status = psutil.Process(self.world.workers[place].pid).status()
+        except psutil.NoSuchProcess:
+            return False
+        return bool(status == psutil.STATUS_STOPPED)
+
+    def is_ready(self, place: str) -> bool:
+        return self.world.health(self._numbers[place])[0] == 200
+
+    def start_twin(self, place: str) -> None:
+        """A second worker for a place that has one."""
+        self.world.start(TWIN, self._numbers[TWIN], ready=False, as_place=place)
+
+    def twin_takes(self, place: str) -> None:
+        """The twin is the worker of that place from here on; the other one is gone."""
+        self.kill(place)
+        workers, numbers = self.world.workers, self._numbers
+        workers[place] = workers.pop(TWIN)
+        numbers[place], numbers[TWIN] = numbers[TWIN], numbers[place]
+
+    def doing(self, work: Callable[[], None]) -> Callable[[], bool]:
+        """Do it beside; answers whether it is done. Raises what that raised."""
+        future = self._threads.submit(work)
+        return lambda: future.done() and future.result() is None
+
+    def expect_workers(self) -> None:
+        """Once no story goes on, every place has a worker that nothing has ended."""
+        for place in () if self.world.supervised else self.places:
+            assert not self.died(place), f"{place} ended:\n{self.world.log(place)[-3000:]}"
+
+    def wait_until_ready(self) -> None:
+        for place in self.places:
+            self.world.wait_until_ready(place, self._numbers[place])

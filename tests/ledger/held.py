@@ -1,0 +1,102 @@
+"""What a ledger holds: every key with what it means, to compare two ledgers."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgpack
+import orjson
+
+from state.layout import Decision, OfferNow, Resent, Uploaded
+from state.ledger import Ledger
+
+#: Gone or new after a restore by their nature: what of a batch wasn't committed, who claimed a
+#: partition, and what belongs to one opening of the server.
+OF_THE_MOMENT = {
+    "decisions",
+    "chain",
+    "open",
+    "epoch",
+    "restorer",
+    "readers",
+    "holders",
+    "stamp",
+    "claims",
+}
+
+
+def content(ledger: Ledger) -> dict[str, Any]:
+    """Every key with what it means. Buckets are compared as they are: who looks, looks there."""
+    found: dict[str, Any] = {}
+    for key in ledger.client.scan_iter(match=ledger.base.replace("[", "\\[") + "*", count=1000):
+        name = key.decode().removeprefix(ledger.base)
+        kind = name.split(":")[0]
+        if kind == "catalogue":
+            found[name] = set(ledger.client.zrange(key, 0, -1))
+        elif kind == "audience":
+            found[name] = ledger.client.smembers(key)
+        elif kind == "numbers":
+            found[name] = ledger.client.get(key)
+        elif kind not in OF_THE_MOMENT:
+            fields = ledger.client.hgetall(key)
+            found[name] = MEANING.get(kind, lambda fields: fields)(fields)
+    return found
+
+
+def of_offer(fields: dict[bytes, bytes]) -> dict[bytes, Any]:
+    """Its prefix and code stand in the definition of one restored, else only beside it."""
+    meant: dict[bytes, Any] = {name: v for name, v in fields.items() if name != b"stamp"}
+    meant.setdefault(b"skipped", b"0")
+    meant[b"definition"] = definition(fields[b"definition"])
+    meant[b"limits"] = msgpack.unpackb(fields[b"limits"])
+    for name in (b"claim", b"ranges", b"upload", b"stores"):
+        if name in fields:
+            meant[name] = msgpack.unpackb(fields[name])
+    return meant
+
+
+def definition(packed: bytes | str) -> dict[str, Any]:
+    meant: dict[str, Any] = orjson.loads(packed)
+    meant["offer_code"] = meant["coupons"]["codes"]["prefix"] = None
+    return meant
+
+
+def of_coupons(fields: dict[bytes, bytes]) -> dict[bytes, Any]:
+    return {serial: msgpack.unpackb(packed) for serial, packed in fields.items()}
+
+
+def of_customers(fields: dict[bytes, bytes]) -> dict[bytes, Any]:
+    """Pairs of serial and day, and of day and count, and plain serials, in any order."""
+    found = {key: msgpack.unpackb(packed) for key, packed in fields.items()}
+    return {
+        key: [
+            *(sorted(zip(some[::2], some[1::2], strict=True)) for some in lists[:2]),
+            *map(sorted, lists[2:]),
+        ]
+        for key, lists in found.items()
+    }
+
+
+def of_requests(fields: dict[bytes, bytes]) -> dict[bytes, Any]:
+    meant = {}
+    for key, packed in fields.items():
+        decision = msgpack.unpackb(packed[8:])
+        if len(decision) == len(Decision._fields) + len(OfferNow._fields):  # as it was then
+            decision[6] = definition(decision[6])
+        is_upload = len(decision) == len(Decision._fields) + len(Uploaded._fields)
+        if key[4:5] == b"o" and is_upload:
+            more, now = decision[7:]
+            if now:
+                now[1] = definition(now[1])
+            decision[7] = more or {}  # Lua's empty table is a list
+        if key[4:5] == b"i" and len(decision) == len(Decision._fields) + len(Resent._fields):
+            decision[6] = [coupon[:3] for coupon in decision[6]]  # a code that can be computed
+        meant[key] = (packed[:8], decision)
+    return meant
+
+
+MEANING: dict[str, Callable[[dict[bytes, bytes]], Any]] = {
+    "offer": of_offer,
+    "coupons": of_coupons,
+    "customers": of_customers,
+    "requests": of_requests,
+}
