@@ -93,7 +93,9 @@ class RedemptionWorker:
         ledger = self._ledger()
         self.waiting_for = "waiting for Kafka, Redis and a whole ledger"
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, prepare, self.settings, ledger, self.lanes)
+        restored = await loop.run_in_executor(None, prepare, self.settings, ledger, self.lanes)
+        if restored is not None:
+            self.metrics.restored(restored.outcomes, restored.seconds)
         await ledger.refresh(self.catalogue)
         self.metrics.offers.set_function(lambda: len(self.catalogue))
         self.app.flow_control.resume()  # nothing else does without Faust's own consumer

@@ -1,6 +1,7 @@
 """What goes from the source to an agent and back: record batches in, emissions out."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -9,6 +10,16 @@ class Record(NamedTuple):
     offset: int
     key: bytes | None
     value: bytes | None
+
+
+def fitting(records: Sequence[Record], limit: int) -> int:
+    """How many of them, from the first on, have this many bytes together; one at the least."""
+    size = 0
+    for number, record in enumerate(records):
+        size += len(record.value or b"") + len(record.key or b"")
+        if size > limit:
+            return max(number, 1)
+    return len(records)
 
 
 class Part(NamedTuple):

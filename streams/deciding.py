@@ -12,7 +12,7 @@ from schemas.topics import Lane
 from state.catalogue import Catalogue
 from state.layout import Head
 from state.ledger import Chain, Decided, Ledger, LedgerAway, Stale, Transition
-from streams.batches import Batch, Emission, Part
+from streams.batches import Batch, Emission, Part, fitting
 from streams.fault_points import reach
 from streams.metrics import LaneMetrics
 from streams.outcomes import Outgoing
@@ -23,6 +23,8 @@ _PAUSE_S = 0.2
 #: Records of one script call at the most, by lane: while Redis answers it, every other till waits.
 #: Of offers one: an upload is judged by the offer as the request before it left it.
 PIECE_RECORDS = {"redeem": 250, "issue": 250, "revoke": 50, "offers": 1}
+#: And bytes, unless it is one record.
+PIECE_BYTES = 1 << 18
 #: Pieces that wait for Redis, so that it never waits for the next one.
 PIECES_AHEAD = 2
 
@@ -34,13 +36,14 @@ class Piece(NamedTuple):
     committed: int
 
 
-def _pieces(parts: list[Part], most: int) -> Iterator[Piece]:
+def pieces_of(parts: list[Part], most: int) -> Iterator[Piece]:
     for part in parts:
-        position = part.from_
-        for first in range(0, len(part.records), most):
-            records = part.records[first : first + most]
-            last = first + most >= len(part.records)
-            to = part.to if last else records[-1].offset + 1
+        position, first = part.from_, 0
+        while first < len(part.records):
+            last = fitting(part.records[first : first + most], PIECE_BYTES)
+            records = part.records[first : first + last]
+            first += last
+            to = part.to if first == len(part.records) else records[-1].offset + 1
             yield Piece(part._replace(from_=position, to=to, records=records), part.from_)
             position = to
 
@@ -87,7 +90,7 @@ class Decider:
         """
         began = time.perf_counter()
         now = time.time_ns() // 1_000_000
-        pieces = deque(_pieces(batch.parts, PIECE_RECORDS[self.work.lane.name]))
+        pieces = deque(pieces_of(batch.parts, PIECE_RECORDS[self.work.lane.name]))
         emissions: list[Emission] = []
         told_again = self.ledger.told_again
         while pieces:

@@ -57,6 +57,14 @@ class Metrics:
             "redeemonce_partitions", "Partitions this worker decides", ["lane"], registry=registry
         )
         self.offers = Gauge("redeemonce_offers", "Offers this worker knows", registry=registry)
+        self._restored_outcomes = Gauge(
+            "redeemonce_restored_outcomes", "Merged when this worker restored the ledger last",
+            registry=registry,
+        )  # fmt: skip
+        self._restore_seconds = Gauge(
+            "redeemonce_restore_seconds", "What the last restore by this worker took",
+            registry=registry,
+        )  # fmt: skip
         self._guessable = Gauge(
             "redeemonce_guessable_codes",
             "Issued for each possible code, of offers with fewer than 10,000 possible ones for each"
@@ -68,6 +76,10 @@ class Metrics:
         self._guessable.clear()
         for offer_id, share in shares.items():
             self._guessable.labels(offer_id).set(share)
+
+    def restored(self, outcomes: int, seconds: float) -> None:
+        self._restored_outcomes.set(outcomes)
+        self._restore_seconds.set(seconds)
 
     def lane(self, name: str) -> LaneMetrics:
         return LaneMetrics(self, name)

@@ -8,18 +8,25 @@ away before its batch is settled.
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
 from faust.types import ChannelT
 from mode import Service
 
 from schemas.topics import CURRENT_OFFERS, DEAD_LETTERS, Lane, Topic
 from state.ledger import Ledger, LedgerAway
-from streams.batches import Batch, Emission, Part, Record
+from streams.batches import Batch, Emission, Part, Record, fitting
 from streams.broker import consumer, producer
 from streams.fault_points import reach
 from streams.metrics import LaneMetrics
@@ -31,6 +38,8 @@ T = TypeVar("T")
 
 #: Records of a transaction at the most, by lane: the more, the less the broker works for each.
 BATCH_RECORDS = {"redeem": 8000, "issue": 8000, "revoke": 50, "offers": 100}
+#: And bytes, of each partition: requests may have a megabyte, and a batch its time.
+PART_BYTES = 1 << 22
 #: Seconds a batch waits for more records after its first, and a poll for the first.
 GATHER_S = 0.002
 IDLE_S = 0.2
@@ -49,13 +58,29 @@ COORDINATOR_MS = 6_000
 _ATTEMPTS = 4
 
 
+class Clients(NamedTuple):
+    """Who makes the clients of Kafka: librdkafka's, unless a simulation has its own."""
+
+    producer: Callable[..., Producer]
+    consumer: Callable[..., Consumer]
+
+
+_LIBRDKAFKA = Clients(producer, consumer)
+
+
 class Log:
     """The lane's consumer and transactional producer. Every method runs on the Kafka thread."""
 
     def __init__(
-        self, lane: Lane, settings: Settings, ledger: Ledger, metrics: LaneMetrics
+        self,
+        lane: Lane,
+        settings: Settings,
+        ledger: Ledger,
+        metrics: LaneMetrics,
+        clients: Clients = _LIBRDKAFKA,
     ) -> None:
         self._lane, self._settings, self._ledger, self._metrics = lane, settings, ledger, metrics
+        self._clients = clients
         self._topic = settings.topic(lane.requests)
         self._claims: dict[int, int] = {}  # of the partitions that are ours
         self._positions: dict[int, int] = {}  # what Kafka has committed, of those we read from
@@ -65,7 +90,7 @@ class Log:
     def start(self) -> None:
         """Settle what the last run of this place left open, then join the group."""
         name = self._settings.transactional_id(self._lane)
-        self._producer = producer(
+        self._producer = self._clients.producer(
             self._settings,
             transactional_id=name,
             transaction_timeout_ms=TRANSACTION_MS,
@@ -77,7 +102,7 @@ class Log:
         for topic in (self._lane.outcomes, DEAD_LETTERS, CURRENT_OFFERS):
             # Known before the first request comes, which would wait for it.
             self._persistently(partial(self._know, topic), 60.0)
-        self._consumer = consumer(
+        self._consumer = self._clients.consumer(
             self._settings,
             self._settings.group(self._lane),
             self._on_away,
@@ -111,7 +136,7 @@ class Log:
                 by_partition.setdefault(message.partition(), []).append(message)
         self._find_positions([p for p in by_partition if p not in self._positions])
         parts = [self._part(p, found) for p, found in by_partition.items()]
-        parts = [part for part in parts if part.records]
+        parts = [self._cut(part) for part in parts if part.records]
         if parts:
             self._producer.begin_transaction()
         return parts
@@ -190,6 +215,15 @@ class Log:
                 records.append(Record(message.offset(), message.key(), message.value()))
                 expected = message.offset() + 1
         return Part(partition, self._claims[partition], position, expected, records)
+
+    def _cut(self, part: Part) -> Part:
+        """What is too much for a batch is read again for the next."""
+        count = fitting(part.records, PART_BYTES)
+        if count == len(part.records):
+            return part
+        to = part.records[count].offset
+        self._consumer.seek(TopicPartition(self._topic, part.partition, to))
+        return part._replace(records=part.records[:count], to=to)
 
     def _rewind(self, parts: list[Part]) -> None:
         """Read the batch again: what the client has buffered comes after it."""
@@ -280,6 +314,29 @@ def _generation(member: bytes) -> int:
     return int.from_bytes(member[7:11], "little", signed=True)
 
 
+#: Runs a call on the thread that has the Kafka clients.
+OnKafkaThread = Callable[..., Awaitable[Any]]
+#: What the agent says to a batch; the decisions are in the ledger then.
+Agent = Callable[[Batch], Awaitable[list[Emission]]]
+
+
+async def take_turn(
+    log: Log, agent: Agent, on_kafka_thread: OnKafkaThread, metrics: LaneMetrics
+) -> None:
+    """Poll, agent, commit: the one order there is. Where it raises, nobody knows how the batch
+    stands, and the worker has to start again."""
+    # A client call that hangs must not keep the partitions: leave, settle afresh.
+    parts = await asyncio.wait_for(on_kafka_thread(log.poll), BATCH_S * 2)
+    if not parts:
+        return
+    batch, deadline = Batch(parts), time.monotonic() + BATCH_S
+    async with asyncio.timeout(BATCH_S):
+        emissions = await agent(batch)
+        began = time.perf_counter()
+        await on_kafka_thread(log.commit, batch.parts, emissions, deadline)
+    metrics.commit_seconds.observe(time.perf_counter() - began)
+
+
 class Source(Service):
     """Runs a `Log`: one batch at a time through the agent's channel."""
 
@@ -310,10 +367,7 @@ class Source(Service):
             await self._on_kafka_thread(self._log.start)
             self.joined.set()
             while not self._draining:
-                # A client call that hangs must not keep the partitions: leave, settle afresh.
-                parts = await asyncio.wait_for(self._on_kafka_thread(self._log.poll), BATCH_S * 2)
-                if parts:
-                    await self._settle(Batch(parts))
+                await take_turn(self._log, self._asked, self._on_kafka_thread, self._metrics)
             await self._on_kafka_thread(self._log.close)
         except TimeoutError:
             start_again(f"{self.lane.name}: Kafka or Redis took longer than a batch may")
@@ -322,14 +376,9 @@ class Source(Service):
         finally:
             self.drained.set()
 
-    async def _settle(self, batch: Batch) -> None:
-        deadline = time.monotonic() + BATCH_S
-        async with asyncio.timeout(BATCH_S):
-            await self._channel.put(batch)
-            emissions = await batch.settled
-            began = time.perf_counter()
-            await self._on_kafka_thread(self._log.commit, batch.parts, emissions, deadline)
-        self._metrics.commit_seconds.observe(time.perf_counter() - began)
+    async def _asked(self, batch: Batch) -> list[Emission]:
+        await self._channel.put(batch)
+        return await batch.settled
 
     async def _on_kafka_thread(self, call: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
