@@ -1,0 +1,114 @@
+"""Workers die, stand still, come and go."""
+
+import signal
+from functools import partial
+
+from streams.fault_points import POINTS
+from tests.faults.kinds.story import Story, add, kind
+from tests.faults.scene import EXTRA, Scene
+
+#: A worker that is silent for 6 s loses its partitions, for 10 s its transaction.
+_FROZEN_S = (8.5, 14.0)
+_LANES = ("redeem", "issue")
+#: Of a batch: those at which a worker can be met while requests come in.
+_IN_A_BATCH = POINTS[:5]
+
+
+@kind("worker")
+def worker_killed(scene: Scene) -> Story:
+    place = scene.pick()
+    scene.kill(place)
+    yield 0.3
+    scene.start(place)
+
+
+@kind("worker")
+def worker_killed_and_away(scene: Scene) -> Story:
+    place = scene.pick()
+    scene.kill(place)
+    yield scene.chance.uniform(7.0, 12.0)
+    scene.start(place)
+
+
+@kind("worker")
+def worker_frozen(scene: Scene) -> Story:
+    place = scene.pick()
+    scene.signal(place, signal.SIGSTOP)
+    yield scene.chance.uniform(*_FROZEN_S)
+    scene.signal(place, signal.SIGCONT)
+
+
+def at_point(scene: Scene, point: str, action: str) -> str:
+    """As `REDEEMONCE_FAULT_POINTS` wants it, at a batch some way from the start."""
+    return f"{scene.chance.choice(_LANES)}:{point}:{scene.chance.randint(3, 40)}:{action}"
+
+
+def _killed_at(point: str, scene: Scene) -> Story:
+    place = scene.pick()
+    scene.start(place, at_point(scene, point, "kill"))
+    yield lambda: scene.died(place)
+    scene.start(place)
+
+
+def _frozen_at(point: str, scene: Scene) -> Story:
+    place = scene.pick()
+    scene.start(place, at_point(scene, point, "stop"))
+    yield lambda: scene.is_stopped(place)
+    yield scene.chance.uniform(*_FROZEN_S)
+    scene.signal(place, signal.SIGCONT)
+
+
+for _point in _IN_A_BATCH:
+    for _done, _story in (("killed", _killed_at), ("frozen", _frozen_at)):
+        _name = f"worker {_done} {_point.replace('_', ' ')}"
+        add(_name, partial(_story, _point), "worker", of_ours=True)
+
+
+def _on_revoke(scene: Scene, action: str) -> str:
+    """Its partitions are taken away because another worker comes."""
+    place = scene.pick()
+    scene.start(place, f"{scene.chance.choice(_LANES)}:on_revoke:1:{action}")
+    return place
+
+
+@kind("worker", "places", of_ours=True)
+def worker_killed_on_revoke(scene: Scene) -> Story:
+    place = _on_revoke(scene, "kill")
+    yield lambda: scene.is_ready(place)
+    scene.start(EXTRA)
+    yield lambda: scene.died(place)
+    scene.start(place)
+    yield lambda: scene.is_ready(place)
+    scene.stop(EXTRA)
+
+
+@kind("worker", "places", of_ours=True)
+def worker_frozen_on_revoke(scene: Scene) -> Story:
+    place = _on_revoke(scene, "stop")
+    yield lambda: scene.is_ready(place)
+    scene.start(EXTRA)
+    yield lambda: scene.is_stopped(place)
+    yield scene.chance.uniform(*_FROZEN_S)
+    scene.signal(place, signal.SIGCONT)
+    yield lambda: scene.is_ready(place)
+    scene.stop(EXTRA)
+
+
+@kind("worker", "places")
+def workers_come_and_go(scene: Scene) -> Story:
+    for _ in range(scene.chance.randint(2, 4)):
+        scene.start(EXTRA)
+        yield scene.chance.uniform(1.0, 4.0)
+        if scene.chance.random() < 0.5:
+            scene.kill(EXTRA)
+        else:
+            scene.stop(EXTRA)
+        yield scene.chance.uniform(0.0, 1.0)
+
+
+@kind("worker", "places", of_ours=True)
+def two_workers_for_one_place(scene: Scene) -> Story:
+    place = scene.pick()
+    scene.start_twin(place)
+    yield lambda: scene.died(place)
+    scene.twin_takes(place)
