@@ -222,6 +222,12 @@ class Ledger:
 
         return self._answered(read)
 
+    def eviction(self) -> str | None:
+        """By which policy this server throws keys away when it is full; None: it doesn't."""
+        found = self._answered(lambda: self.client.info("memory"))
+        policy = str(found.get("maxmemory_policy", "noeviction"))
+        return policy if found.get("maxmemory", 0) and policy != "noeviction" else None
+
     def applied(self, lane: str, partition: int) -> int | None:
         """Below which offset all requests are decided, None where none ever was."""
         found = self._answered(

@@ -24,6 +24,7 @@ from streams.recovery.offsets import (
 )
 from streams.recovery.places import announce_epoch, fence_everyone, newest_epoch, register
 from streams.recovery.trust import holds_what_was_committed
+from streams.restart import leave
 from streams.settings import Settings
 
 __all__ = ["Progress", "Restored", "committed_offsets", "prepare", "restore"]
@@ -38,6 +39,11 @@ def prepare(settings: Settings, ledger: Ledger, lanes: Iterable[Lane]) -> Restor
     Returns what it restored itself for that, if anything.
     """
     _wait_for_ledger(ledger)
+    if (policy := ledger.eviction()) is not None:
+        leave(
+            f"This Redis throws keys away when it is full (maxmemory-policy {policy}), and limits "
+            "with them: set maxmemory-policy to noeviction."
+        )
     wait_until_it_answers(settings, logger.warning)
     made = ensure_topics(settings)
     if made:

@@ -258,6 +258,25 @@ def test_a_web_port_in_use_is_named_and_ends_the_worker(stand: Stand) -> None:
     assert "Traceback" not in worker.stderr
 
 
+def test_a_redis_that_throws_keys_away_is_not_decided_on(stand: Stand) -> None:
+    # given
+    redis = Redis.from_url(stand.stack.redis_url)
+    redis.config_set("maxmemory", 1 << 30)
+    redis.config_set("maxmemory-policy", "volatile-lru")
+
+    # when
+    try:
+        worker = stand.world.run("worker", env=stand.world.environment("w1", free_port()))
+    finally:
+        redis.config_set("maxmemory-policy", "noeviction")
+        redis.config_set("maxmemory", 0)
+
+    # expect
+    assert worker.returncode == 1
+    assert "maxmemory-policy volatile-lru" in worker.stderr
+    assert "set maxmemory-policy to noeviction" in worker.stderr
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
