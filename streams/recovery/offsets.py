@@ -1,15 +1,25 @@
 """How far every lane's requests are committed, and that nothing more can be."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import orjson
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
+from confluent_kafka.admin import OffsetSpec
 
 from schemas.topics import CURRENT_OFFERS, LANES, Lane
 from streams.broker import (
+    ANSWER_TIMEOUT_S,
     BrokerError,
+    admin,
     consumer,
-    ends_of,
     partitions_of,
     producer,
     read_all,
@@ -45,13 +55,20 @@ def _committed(reader: Consumer, places: list[TopicPartition]) -> list[TopicPart
             time.sleep(0.1)
 
 
+def _of_every_lane(settings: Settings) -> Offsets:
+    """Side by side: each has to find its coordinator first."""
+    with ThreadPoolExecutor(len(LANES), "offsets") as threads:
+        found = threads.map(partial(committed_offsets, settings), LANES)
+        return {lane.name: offsets for lane, offsets in zip(LANES, found, strict=True)}
+
+
 def missing_offsets(settings: Settings) -> bool:
-    return any(-1 in committed_offsets(settings, lane).values() for lane in LANES)
+    return any(-1 in offsets.values() for offsets in _of_every_lane(settings).values())
 
 
 def make_sure_of_offsets(settings: Settings) -> Offsets:
     """Committed offsets of every lane; where there are none, what the outcomes say is committed."""
-    known = {lane.name: committed_offsets(settings, lane) for lane in LANES}
+    known = _of_every_lane(settings)
     for lane in LANES:
         missing = [p for p, offset in known[lane.name].items() if offset < 0]
         if missing:
@@ -91,19 +108,31 @@ def _commit(settings: Settings, lane: Lane, offsets: dict[int, int]) -> None:
 
 def wait_for_transactions(settings: Settings) -> None:
     """Until what readers of committed records see is all there is: no transaction is open."""
-    clients = [
-        consumer(settings, settings.topic_prefix + "redeemonce-reader", isolation_level=level)
-        for level in ("read_committed", "read_uncommitted")
+    places = [
+        TopicPartition(settings.topic(topic), p)
+        for topic in (CURRENT_OFFERS, *(lane.outcomes for lane in LANES))
+        for p in range(partitions_of(settings, topic))
     ]
-    topics = [CURRENT_OFFERS, *(lane.outcomes for lane in LANES)]
+    deadline = time.monotonic() + 90
+    while open_ := _still_open(settings, places):
+        if time.monotonic() > deadline:
+            raise BrokerError(f"a transaction on {open_} stays open; look at the broker")
+        time.sleep(0.1)
+
+
+def _still_open(settings: Settings, places: list[TopicPartition]) -> str | None:
+    """A topic on which some transaction is, or which doesn't say."""
+    wanted = {place: OffsetSpec.latest() for place in places}
     try:
-        for topic in topics:
-            name, count = settings.topic(topic), partitions_of(settings, topic)
-            deadline = time.monotonic() + 90
-            while ends_of(clients[0], name, count) != ends_of(clients[1], name, count):
-                if time.monotonic() > deadline:
-                    raise BrokerError(f"a transaction on {name} stays open; look at the broker")
-                time.sleep(0.1)
-    finally:
-        for client in clients:
-            client.close()
+        stable, ends = (
+            {
+                (place.topic, place.partition): found.result(ANSWER_TIMEOUT_S).offset
+                for place, found in admin(settings)
+                .list_offsets(wanted, isolation_level=level, request_timeout=ANSWER_TIMEOUT_S)
+                .items()
+            }
+            for level in (IsolationLevel.READ_COMMITTED, IsolationLevel.READ_UNCOMMITTED)
+        )
+    except KafkaException as failure:
+        return str(failure.args[0].str())
+    return next((place[0] for place, end in ends.items() if stable[place] != end), None)

@@ -27,8 +27,9 @@ def bounds_from(settings: Settings, lane: Lane, wanted: Mapping[int, int]) -> Bo
     )  # fmt: skip
     try:
         ends = ends_of(client, name, partitions_of(settings, lane.outcomes))
-        found, step = dict[int, tuple[int, int]](), _STEP
-        left = {p for p in wanted if ends[p][1] > ends[p][0]}
+        step, some = _STEP, [p for p in wanted if ends[p][1] > ends[p][0]]
+        found = {p: ends[p] for p in some if wanted[p] == 0}  # all there is
+        left = set(some) - found.keys()
         while left:
             begins = {p: max(ends[p][1] - step, ends[p][0]) for p in left}
             for p, first in _first_sources(client, name, begins).items():

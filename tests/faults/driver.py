@@ -30,7 +30,7 @@ from tests.world import World, organisation
 #: Requests a second: what two cores do beside three workers, their servers and who watches.
 RATE = 150
 #: Seconds. What a story waits for comes within this, or didn't happen.
-STORY_S = 25.0
+STORY_S = 40.0
 #: No outcome for so long, while some are due, ends a run.
 SILENCE_S = 90.0
 #: After a fault's end, until the next one. This share of them meets another one.

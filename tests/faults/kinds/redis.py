@@ -6,7 +6,7 @@ import time
 from functools import partial
 
 from tests.faults.kinds.story import Story, Teller, add, kind
-from tests.faults.kinds.workers import at_point
+from tests.faults.kinds.workers import LANES, at_point
 from tests.faults.proxy import Trap, script_call
 from tests.faults.scene import Scene
 
@@ -118,7 +118,7 @@ def lagging_replica_promoted(scene: Scene) -> Story:
 def redis_lost_its_progress(scene: Scene) -> Story:
     """Some keys are gone from a server that runs: how far partitions are decided."""
     redis = scene.stand.client()
-    keys = sorted(redis.scan_iter("*chain:*"))
+    keys = sorted(key for lane in LANES for key in redis.scan_iter(f"*chain:{lane}:*"))
     redis.delete(*scene.chance.sample(keys, scene.chance.randint(1, len(keys))))
     yield 0.1
 

@@ -9,7 +9,8 @@ from tests.faults.scene import EXTRA, Scene
 
 #: A worker that is silent for 6 s loses its partitions, for 10 s its transaction.
 _FROZEN_S = (8.5, 14.0)
-_LANES = ("redeem", "issue")
+#: In which there is always something to do.
+LANES = ("redeem", "issue")
 #: Of a batch: those at which a worker can be met while requests come in.
 _IN_A_BATCH = POINTS[:5]
 
@@ -40,7 +41,7 @@ def worker_frozen(scene: Scene) -> Story:
 
 def at_point(scene: Scene, point: str, action: str) -> str:
     """As `REDEEMONCE_FAULT_POINTS` wants it, at a batch some way from the start."""
-    return f"{scene.chance.choice(_LANES)}:{point}:{scene.chance.randint(3, 40)}:{action}"
+    return f"{scene.chance.choice(LANES)}:{point}:{scene.chance.randint(3, 40)}:{action}"
 
 
 def _killed_at(point: str, scene: Scene) -> Story:
@@ -67,7 +68,7 @@ for _point in _IN_A_BATCH:
 def _on_revoke(scene: Scene, action: str) -> str:
     """Its partitions are taken away because another worker comes."""
     place = scene.pick()
-    scene.start(place, f"{scene.chance.choice(_LANES)}:on_revoke:1:{action}")
+    scene.start(place, f"{scene.chance.choice(LANES)}:on_revoke:1:{action}")
     return place
 
 
