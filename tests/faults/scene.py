@@ -6,11 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from random import Random
 
 import psutil
+from redis import RedisError
 
 from tests.faults.stand import Stand
 from tests.world import World
 
 PLACES = ("w0", "w1", "w2")
+#: In which there is always something to do.
+LANES = ("redeem", "issue")
 #: A worker that comes and goes, and one that takes another's place.
 EXTRA, TWIN = "extra", "twin"
 
@@ -69,6 +72,15 @@ class Scene:
         workers, numbers = self.world.workers, self._numbers
         workers[place] = workers.pop(TWIN)
         numbers[place], numbers[TWIN] = numbers[TWIN], numbers[place]
+
+    def claims(self) -> dict[bytes, bytes | None]:
+        """Of each partition in whose lane there is always something to do; none without Redis."""
+        redis = self.stand.client()
+        try:
+            keys = [key for lane in LANES for key in redis.scan_iter(f"*chain:{lane}:*")]
+            return {key: redis.hget(key, "claim") for key in keys}
+        except RedisError:
+            return {}
 
     def doing(self, work: Callable[[], None]) -> Callable[[], bool]:
         """Do it beside; answers whether it is done. Raises what that raised."""

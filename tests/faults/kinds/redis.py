@@ -6,9 +6,9 @@ import time
 from functools import partial
 
 from tests.faults.kinds.story import Story, Teller, add, kind
-from tests.faults.kinds.workers import LANES, at_point
+from tests.faults.kinds.workers import at_point
 from tests.faults.proxy import Trap, script_call
-from tests.faults.scene import Scene
+from tests.faults.scene import LANES, Scene
 
 
 @kind("redis")

@@ -5,12 +5,10 @@ from functools import partial
 
 from streams.fault_points import POINTS
 from tests.faults.kinds.story import Story, add, kind
-from tests.faults.scene import EXTRA, Scene
+from tests.faults.scene import EXTRA, LANES, Scene
 
 #: A worker that is silent for 6 s loses its partitions, for 10 s its transaction.
 _FROZEN_S = (8.5, 14.0)
-#: In which there is always something to do.
-LANES = ("redeem", "issue")
 #: Of a batch: those at which a worker can be met while requests come in.
 _IN_A_BATCH = POINTS[:5]
 
@@ -55,7 +53,10 @@ def _frozen_at(point: str, scene: Scene) -> Story:
     place = scene.pick()
     scene.start(place, at_point(scene, point, "stop"))
     yield lambda: scene.is_stopped(place)
+    claims = scene.claims()
     yield scene.chance.uniform(*_FROZEN_S)
+    # Others decide what it had by now, so it comes back as one that has nothing any more.
+    yield lambda: all(claim != claims.get(key) for key, claim in scene.claims().items())
     scene.signal(place, signal.SIGCONT)
 
 
