@@ -30,11 +30,14 @@ from streams.settings import Settings
 Offsets = dict[str, dict[int, int]]
 
 
-def committed_offsets(settings: Settings, lane: Lane) -> dict[int, int]:
-    """Below which offset each partition's requests have committed outcomes; -1: not known."""
+def committed_offsets(settings: Settings, lane: Lane, stable: bool = True) -> dict[int, int]:
+    """Below which offset each partition's requests have committed outcomes; -1: not known.
+
+    ``stable``: once no transaction that could move them is open, which a dead worker's is for 10 s.
+    """
     count, topic = partitions_of(settings, lane.requests), settings.topic(lane.requests)
-    # A reader of committed records gets them once no transaction that could move them is open.
-    reader = consumer(settings, settings.group(lane))
+    level = "read_committed" if stable else "read_uncommitted"
+    reader = consumer(settings, settings.group(lane), isolation_level=level)
     try:
         found = _committed(reader, [TopicPartition(topic, p) for p in range(count)])
     finally:
@@ -55,15 +58,18 @@ def _committed(reader: Consumer, places: list[TopicPartition]) -> list[TopicPart
             time.sleep(0.1)
 
 
-def _of_every_lane(settings: Settings) -> Offsets:
+def _of_every_lane(settings: Settings, stable: bool = True) -> Offsets:
     """Side by side: each has to find its coordinator first."""
     with ThreadPoolExecutor(len(LANES), "offsets") as threads:
-        found = threads.map(partial(committed_offsets, settings), LANES)
+        found = threads.map(partial(committed_offsets, settings, stable=stable), LANES)
         return {lane.name: offsets for lane, offsets in zip(LANES, found, strict=True)}
 
 
 def missing_offsets(settings: Settings) -> bool:
-    return any(-1 in offsets.values() for offsets in _of_every_lane(settings).values())
+    """Whether there are partitions that none were ever committed for. Doesn't wait: a worker that
+    died with offsets sent has to start again before anything is settled."""
+    found = _of_every_lane(settings, stable=False)
+    return any(-1 in offsets.values() for offsets in found.values())
 
 
 def make_sure_of_offsets(settings: Settings) -> Offsets:
