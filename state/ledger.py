@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -287,6 +288,36 @@ class Ledger:
     def merge(self, token: str, changes: dict[str, Any]) -> None:
         """Put what `Restorer.take` gave into a closed ledger, and note that it is there."""
         self._as_restorer(RESTORE, token, self._pack(changes))
+
+    @contextmanager
+    def merging(self, token: str) -> Iterator[Callable[[dict[str, Any]], None]]:
+        """Hands out a `merge` that isn't waited for: the next one, or the end of the block, does.
+
+        So Redis works while the next changes are collected, and no thread is needed for it.
+        """
+        connection = self._answered(self.client.connection_pool.get_connection)
+        underway = False
+
+        def wait() -> None:
+            nonlocal underway
+            if underway and self._answered(connection.read_response)[0] != b"OK":
+                raise Fenced("another restorer took over")
+            underway = False
+
+        def merge(changes: dict[str, Any]) -> None:
+            nonlocal underway
+            call = "EVAL", RESTORE.text, 1, self.base, token, self._pack(changes)
+            wait()
+            underway = True
+            self._answered(partial(connection.send_command, *call))
+
+        try:
+            yield merge
+            wait()
+        finally:
+            if underway:
+                connection.disconnect()
+            self.client.connection_pool.release(connection)
 
     def epoch(self) -> int:
         """How often this ledger was opened, as Redis has it. 0 where it never was."""

@@ -39,6 +39,7 @@ class Restorer:
         self._time_to_live = (2 * memory_days + 1) * 86_400
         self._oldest = now // self._memory_ms - 1
         self._numbers: dict[str, int] = {}
+        self._applied: dict[str, int] = {}
         self._empty()
 
     def _empty(self) -> None:
@@ -50,7 +51,7 @@ class Restorer:
         self._others: list[Fact] = []
         self._progress: dict[str, list[Any]] = {}
         self._requests: defaultdict[int, list[bytes]] = defaultdict(list)
-        self._chains: dict[str, int] = {}
+        self._chains: dict[str, list[int]] = {}
 
     def take(self) -> dict[str, Any]:
         """What one merge puts into the ledger; begins anew."""
@@ -104,11 +105,23 @@ class Restorer:
 
     # Outcomes ------------------------------------------------------------------------------------
 
-    def add(self, lane: Lane, said: dict[str, Any]) -> None:
-        """The next outcome of its partition."""
+    def begin(self, lane: Lane, applied: dict[int, int]) -> None:
+        """Below which offset each partition's requests are in the ledger."""
+        self._applied.update((f"{lane.name}:{p}", offset) for p, offset in applied.items())
+
+    def add(self, lane: Lane, said: dict[str, Any]) -> bool:
+        """The next outcome of its partition. False: the ledger has it."""
         source = said["source"]
-        self._chains[f"{lane.name}:{source['partition']}"] = source["offset"] + 1
+        place, offset = f"{lane.name}:{source['partition']}", source["offset"]
+        if offset < self._applied[place]:
+            return False
+        self._chains.setdefault(place, [self._applied[place], 0])[1] = offset + 1
+        self._applied[place] = offset + 1
         self.weight += 1
+        self._note_change(lane, said)
+        return True
+
+    def _note_change(self, lane: Lane, said: dict[str, Any]) -> None:
         change = said.get("ledger")
         if change is None:  # it changed nothing
             return

@@ -76,6 +76,11 @@ def admin(settings: Settings) -> AdminClient:
     return _connected(settings)[0]
 
 
+def forget_clients() -> None:
+    """One that is left over would complain that its broker is gone."""
+    _connected.cache_clear()
+
+
 def look_up(
     settings: Settings, topic: str | None = None, timeout_s: float = ANSWER_TIMEOUT_S
 ) -> ClusterMetadata:

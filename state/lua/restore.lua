@@ -3,6 +3,10 @@
 -- gives. Every outcome comes once: `applied` of its partition moves in the same call.
 if not holds_lock(ARGV[1]) then return { 'FENCED' } end
 local content = unpack_(ARGV[2])
+for place, moves in pairs(content.chains) do
+  local applied = tonumber(call('HGET', base .. 'chain:' .. place, 'applied') or '0')
+  if applied ~= moves[1] then return { 'FENCED' } end
+end
 customers = open_table('customers')
 
 -- Serials ------------------------------------------------------------------------------------------
@@ -81,8 +85,7 @@ end
 -- The reversal that came before its redemption, if it was decided after it.
 local function reversal_of(offer, serial, use)
   local name = name_of(offer, serial, use[USE.redemption_id])
-  local waits = arrived[name]
-  if waits == nil and some_wait then waits = call('HGET', reversals, name) end
+  local waits = call('HGET', reversals, name)
   if not waits then return nil end
   local reversed_by, sequence = unpack(unpack_(waits))
   if sequence < use[USE.sequence] then return nil end
@@ -122,7 +125,7 @@ local function redemptions(offer, list)
       note_taken(customer_of(key), serial)
     end
     count_redemption(offer, use, key, 1)
-    local reversed_by = reversal_of(offer, serial, use)
+    local reversed_by = some_wait and reversal_of(offer, serial, use)
     if reversed_by then undo(offer, serial, coupon, use, key, reversed_by) end
   end
 end
@@ -270,7 +273,9 @@ if next(stamped) then call('MSET', base .. 'stamp', stamp, base .. 'numbers', nu
 for name, waits in pairs(arrived) do
   if waits then write(reversals, name, waits) else call('HDEL', reversals, name) end
 end
-for place, applied in pairs(content.chains) do write(base .. 'chain:' .. place, 'applied', applied) end
+for place, moves in pairs(content.chains) do
+  write(base .. 'chain:' .. place, 'applied', moves[2])
+end
 write_registers()
 write_parts()
 write_all()

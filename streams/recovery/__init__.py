@@ -49,13 +49,13 @@ def prepare(settings: Settings, ledger: Ledger, lanes: Iterable[Lane]) -> Restor
     if made:
         logger.info("Topics made: %s", ", ".join(sorted(made)))
     register(settings, lanes)
-    token = uuid.uuid4().hex
     restored: Restored | None = None
     say_after = 0.0
     while True:
         try:
             if ledger.is_open() and not missing_offsets(settings):
                 return restored
+            token = uuid.uuid4().hex  # anew: what an earlier try left under way writes nothing
             with restorers_lock(ledger, token) as mine:
                 if mine:
                     restored = restore(settings, ledger, token)

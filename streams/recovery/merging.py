@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any, Literal
 
 import orjson
-from confluent_kafka import Message
 
 from schemas.topics import CURRENT_OFFERS, LANES, OFFERS, Lane
 from state.ledger import Ledger
@@ -75,16 +74,17 @@ class Merging:
             self._merge_offers()
             lanes = {lane: self._missing(lane, committed[lane.name]) for lane in _IN_ORDER}
             self._total = sum(
-                end - first for _, found in lanes.values() for first, end in found.values()
+                end - first for found in lanes.values() for first, end in found.values()
             )
-            for lane, (applied, bounds) in lanes.items():
-                self._merge_lane(lane, applied, bounds)
+            for lane, bounds in lanes.items():
+                self._merge_lane(lane, bounds)
         self._say(always=True)
 
-    def _missing(self, lane: Lane, committed: dict[int, int]) -> tuple[dict[int, int], Bounds]:
+    def _missing(self, lane: Lane, committed: dict[int, int]) -> Bounds:
         applied = {p: self._ledger.applied(lane.name, p) or 0 for p in committed}
         missing = {p: applied[p] for p, offset in committed.items() if applied[p] < offset}
-        return applied, bounds_from(self._settings, lane, missing)
+        self._restorer.begin(lane, applied)
+        return bounds_from(self._settings, lane, missing)
 
     def _merge_offers(self) -> None:
         newest: dict[str, dict[str, Any]] = {}
@@ -102,12 +102,12 @@ class Merging:
                     self._merge()
         self._merge()
 
-    def _merge_lane(self, lane: Lane, applied: dict[int, int], bounds: Bounds) -> None:
+    def _merge_lane(self, lane: Lane, bounds: Bounds) -> None:
         before = self._passed
         reached = {p: first for p, (first, _) in bounds.items()}
         for messages in outcomes_from(self._settings, lane, bounds):
             for message in messages:
-                self._add(lane, message, applied)
+                self.outcomes += self._restorer.add(lane, orjson.loads(message.value()))
                 if self._restorer.weight >= _A_CALL:
                     self._merge()
             reached.update((message.partition(), message.offset() + 1) for message in messages)
@@ -115,12 +115,6 @@ class Merging:
             self._say()
         self._merge()
         self._passed = before + sum(end - first for first, end in bounds.values())
-
-    def _add(self, lane: Lane, message: Message, applied: dict[int, int]) -> None:
-        said = orjson.loads(message.value())
-        if said["source"]["offset"] >= applied[message.partition()]:
-            self._restorer.add(lane, said)
-            self.outcomes += 1
 
     def _merge(self) -> None:
         """Is answered while the next outcomes are collected."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from deploy.local import Stack, down, up
 from state.ledger import Ledger
-from streams.broker import admin, ensure_topics
+from streams.broker import admin, ensure_topics, forget_clients
 from streams.settings import Settings
 from tests.world import World
 
@@ -63,7 +63,7 @@ def ground() -> Iterator[Ground]:
             try:
                 yield Ground(up(folder), folder)
             finally:
-                admin.cache_clear()  # a client left over would complain that the broker is gone
+                forget_clients()
                 gc.collect()
                 down(folder)
     finally:

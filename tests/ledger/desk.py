@@ -253,10 +253,9 @@ class Desk:
         for lane in (OFFERS, *(lane for lane in LANES if lane is not OFFERS)):
             places = sorted((p for p in self.outcomes if p[0] == lane.name), reverse=backwards)
             for place in places:
-                applied = self.ledger.applied(*place) or 0
+                restorer.begin(lane, {place[1]: self.ledger.applied(*place) or 0})
                 for said in self.outcomes[place]:
-                    if said["source"]["offset"] >= applied:
-                        restorer.add(lane, said)
+                    restorer.add(lane, said)
                     if restorer.weight >= a_call:
                         yield restorer.take()
             yield restorer.take()
