@@ -16,8 +16,9 @@ $(BIN)/redeemonce: pyproject.toml
 demo: install
 	$(BIN)/redeemonce demo
 
+# Most tests wait for servers: two processes, each with its own Kafka and Redis.
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile --maxschedchunk 1
 
 lint: install
 	$(BIN)/ruff check .

@@ -79,7 +79,7 @@ class Evidence:
             waits = [
                 wait.until - wait.since
                 for wait in self.waits
-                if wait.until > fault.began and wait.since < min(fault.ended + 0.5, until)
+                if wait.until > fault.began and wait.since < min(fault.ended, until)
             ]
             times, longest = found.get(fault.kind, (0, 0.0))
             found[fault.kind] = times + 1, max([longest, *waits])

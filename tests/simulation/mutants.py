@@ -1,0 +1,207 @@
+"""Wrong orders of steps, each the project's own with one thing changed."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from confluent_kafka import KafkaException, Message, TopicPartition
+
+from state.layout import Head
+from state.ledger import Chain
+from streams import source
+from streams.batches import Batch, Emission, Part, fitting
+from streams.source import BATCH_S, CALL_S, Agent, Log, OnKafkaThread
+from tests.simulation.redis_model import Answer, Content, ModelLedger, Rules
+from tests.simulation.shared import Variation
+
+
+class _Committing(Log):
+    """A log whose commit is another."""
+
+    def commit(self, parts: list[Part], emissions: list[Emission], deadline: float) -> bool:
+        del deadline
+        try:
+            return self._settled(parts, emissions)
+        except KafkaException as failure:
+            self._abort(failure.args[0])
+            self._rewind(parts)
+            return False
+
+    def _settled(self, parts: list[Part], emissions: list[Emission]) -> bool:
+        raise NotImplementedError
+
+    def _committed(self) -> None:
+        self._persistently(lambda: self._producer.commit_transaction(CALL_S), BATCH_S)
+
+    def _move_on(self, parts: list[Part]) -> bool:
+        for part in parts:
+            self._positions[part.partition] = part.to
+        return True
+
+
+class OffsetsAfterOutcomes(_Committing):
+    def _settled(self, parts: list[Part], emissions: list[Emission]) -> bool:
+        self._produce(emissions)
+        self._committed()
+        self._producer.begin_transaction()
+        self._send_offsets(parts)
+        self._committed()
+        return self._move_on(parts)
+
+
+class OffsetsBeforeOutcomes(_Committing):
+    def _settled(self, parts: list[Part], emissions: list[Emission]) -> bool:
+        self._send_offsets(parts)
+        self._committed()
+        self._producer.begin_transaction()
+        self._produce(emissions)
+        self._committed()
+        return self._move_on(parts)
+
+
+async def commit_then_decide(
+    log: Log, agent: Agent, on_kafka_thread: OnKafkaThread, _: Any
+) -> None:
+    """The offsets first, then the ledger; the outcomes go with the next transaction."""
+    parts = await on_kafka_thread(log.poll)
+    if parts and await on_kafka_thread(log.commit, parts, [], time.monotonic() + BATCH_S):
+        emissions = await agent(Batch(parts))
+        await on_kafka_thread(log._producer.begin_transaction)
+        await on_kafka_thread(log._produce, emissions)
+        await on_kafka_thread(log._producer.commit_transaction, CALL_S)
+
+
+async def poll_before_it_is_settled(
+    log: Log, agent: Agent, on_kafka_thread: OnKafkaThread, _: Any
+) -> None:
+    """Whoever else polls while the batch is decided lets a partition go in the midst of it."""
+    parts = await on_kafka_thread(log.poll)
+    if not parts:
+        return
+    emissions = await agent(Batch(parts))
+    await on_kafka_thread(log._consumer.poll, 0.0)
+    await on_kafka_thread(log.commit, parts, emissions, time.monotonic() + BATCH_S)
+
+
+class NoSeekBack(Log):
+    def _rewind(self, parts: list[Part]) -> None:
+        del parts
+
+
+class NoSeekBackToTheRest(Log):
+    """What a batch has no room for is not read again."""
+
+    def _cut(self, part: Part) -> Part:
+        count = fitting(part.records, source.PART_BYTES)
+        if count == len(part.records):
+            return part
+        return part._replace(records=part.records[:count], to=part.records[count].offset)
+
+
+class ClaimTakenOnce(Log):
+    _first: int | None = None
+
+    def start(self) -> None:
+        self._first = super()._claim()
+        super().start()
+
+    def _claim(self) -> int:
+        return self._first or 0
+
+
+class NoGuardOfTheGeneration(Log):
+    def _send_offsets(self, parts: list[Part]) -> bool:
+        member = self._consumer.consumer_group_metadata()
+        offsets = [TopicPartition(self._topic, part.partition, part.to) for part in parts]
+        self._producer.send_offsets_to_transaction(offsets, member, CALL_S)
+        return True
+
+
+class FromTheFirstRecord(Log):
+    def _part(self, partition: int, messages: list[Message]) -> Part:
+        part = super()._part(partition, messages)
+        return part._replace(from_=part.records[0].offset) if part.records else part
+
+
+class OffsetsSentAgain(Log):
+    def _send_offsets(self, parts: list[Part]) -> bool:
+        return self._persistently(lambda: super(OffsetsSentAgain, self)._send_offsets(parts), 12.0)
+
+
+class OutcomesProducedOnce(Log):
+    """After an abort only the offsets go again."""
+
+    _produced: list[Emission] | None = None
+
+    def _produce(self, emissions: list[Emission]) -> None:
+        if self._produced is not emissions:
+            super()._produce(emissions)
+        self._produced = emissions
+
+
+class DecidesAnew(Rules):
+    """What was decided before is not told again."""
+
+    def told_again(
+        self, before: Content, head: Head, operations: Sequence[Any], applied: int
+    ) -> dict[int, Answer] | None:
+        del before, head, operations, applied
+        return {}
+
+
+class ChecksNoClaims(Rules):
+    def is_fenced(self, claim: int, newest: int) -> bool:
+        del claim, newest
+        return False
+
+
+class AsksOnAfterAFailure(ModelLedger):
+    """For a piece though the one before it was not decided."""
+
+    def decide(
+        self, chain: Chain, transition: Any, head: Head, operations: Any
+    ) -> "asyncio.Future[Any]":
+        chain.broken = False
+        return super().decide(Chain(), transition, head, operations)
+
+
+class Wrong(NamedTuple):
+    """``shown_by``: the small world in which it breaks a promise."""
+
+    variation: Variation
+    shown_by: str
+
+
+_ANY, _ANSWER, _FROZEN = (
+    "every interleaving of two workers",
+    "an answer late or lost",
+    "a worker frozen, a request a batch",
+)
+MUTANTS = {
+    "offsets in a transaction of their own, after the outcomes": Wrong(
+        Variation(OffsetsAfterOutcomes), _ANY
+    ),
+    "offsets in a transaction of their own, before them": Wrong(
+        Variation(OffsetsBeforeOutcomes), _ANY
+    ),
+    "commit before the ledger is asked": Wrong(Variation(turn=commit_then_decide), _ANY),
+    "poll before the batch is settled": Wrong(Variation(turn=poll_before_it_is_settled), _ANY),
+    "no seek back after a batch was dropped": Wrong(Variation(NoSeekBack), _ANSWER),
+    "no seek back to what a batch had no room for": Wrong(
+        Variation(NoSeekBackToTheRest), "batches cut by their bytes"
+    ),
+    "claim taken once, not at each assignment": Wrong(Variation(ClaimTakenOnce), _FROZEN),
+    "offsets of generation -1 are sent": Wrong(
+        Variation(NoGuardOfTheGeneration), "a worker frozen"
+    ),
+    "`from` is the first record's offset": Wrong(Variation(FromTheFirstRecord), _FROZEN),
+    "offsets sent again after a time-out": Wrong(Variation(OffsetsSentAgain), _ANSWER),
+    "outcomes not produced again after an abort": Wrong(Variation(OutcomesProducedOnce), _ANSWER),
+    "stored decisions not told again": Wrong(Variation(rules=DecidesAnew), "a worker killed"),
+    "claims not checked": Wrong(Variation(rules=ChecksNoClaims), _FROZEN),
+    "a piece asked for after one that failed": Wrong(
+        Variation(ledger=AsksOnAfterAFailure), _ANSWER
+    ),
+    "a restore that fences nobody": Wrong(Variation(restore_fences=False), "Redis loses writes"),
+}

@@ -1,0 +1,108 @@
+"""The model of the ledger answers as the project's script does on a real server."""
+
+from random import Random, randrange
+from typing import Any
+
+import orjson
+import pytest
+
+from schemas.topics import ISSUE
+from state.layout import Head
+from state.ledger import Behind, Closed, Fenced, Ledger, Stale, Transition
+from streams.settings import Settings
+from tests.ledger.desk import NOW, Desk, edit
+from tests.simulation.redis_model import Answer, Content, Operation, Rules
+from tests.world import create, issue
+
+CAP, CALLS, PARTITIONS, IDS = 25, 600, 2, 60
+STATUS = {Behind: "BEHIND", Closed: "CLOSED", Fenced: "FENCED", Stale: "STALE"}
+Told = tuple[str, dict[int, Answer], int]
+
+
+class Both:
+    """The script and the model, asked the same. The offer issues `CAP` coupons."""
+
+    def __init__(self, desk: Desk, random: Random) -> None:
+        self.desk, self.random, self.seen = desk, random, set[str]()
+        self._rules, self.content = Rules(CAP), Content(opened=1)
+        self._records: list[dict[int, str]] = [{} for _ in range(PARTITIONS)]
+
+    def _requests(self, partition: int, first: int, last: int) -> dict[int, str]:
+        """Offset and id of what lies there: the same each time, with holes."""
+        records = self._records[partition]
+        for offset in range(max(records, default=-1) + 1, last):
+            hole = self.random.random() < 0.2
+            records[offset] = "" if hole else f"r-{self.random.randrange(IDS)}"
+        return {at: one for at, one in records.items() if first <= at < last and one}
+
+    def ask(self) -> tuple[Told, Told]:
+        """One call of any kind. What the script tells, and what the model does."""
+        random, partition = self.random, self.random.randrange(PARTITIONS)
+        claim, applied = self.content.chain.get(partition, (0, 0))
+        committed = max(0, applied - random.choice((0, 0, 0, 1, 3, 6)))
+        from_ = committed + random.choice((0, 0, 0, 1, 2))
+        committed += 9 if random.random() < 0.03 else 0
+        to = from_ + random.randint(0, 5)
+        claim = random.choice((claim, claim, claim, claim - 1, self.desk.ledger.claim()))
+        stamp = self.desk.catalogue.stamp
+        head = Head(ISSUE.name, partition, claim, committed, from_, to, NOW, 7, stamp)
+        requests = self._requests(partition, from_, to)
+        stamp_now, _ = self.desk.ledger.changed_offers()
+        status, answers, replays, now = self._rules.decide(
+            self.content._replace(stamp=stamp_now),
+            1,
+            head,
+            [Operation(offset, request_id) for offset, request_id in requests.items()],
+        )
+        self.content = now
+        self.seen.add(status)
+        return self._script_tells(head, requests), (status, answers, replays)
+
+    def _script_tells(self, head: Head, ids: dict[int, str]) -> Told:
+        work, ledger = self.desk.works[ISSUE.name], self.desk.ledger
+        requests: list[tuple[int, Any]] = [
+            (offset, work.reader.read(orjson.dumps(issue(f"c-{one}", request_id=one))))
+            for offset, one in ids.items()
+        ]
+        before = ledger.told_again
+        try:
+            (decided,) = ledger.decide_now(Transition.ISSUE, [(head, work.judge(requests))])
+        except (Behind, Closed, Fenced, Stale) as refusal:
+            return STATUS[type(refusal)], {}, 0
+        all_said = work.outcomes([request for _, request in requests], decided)
+        answers = {
+            offset: Answer(
+                said["replayed"], said["totals"]["offer"] if not said["reason"] else None
+            )
+            for offset, said in zip(ids, all_said, strict=True)
+        }
+        return "OK", answers, ledger.told_again - before
+
+
+@pytest.mark.parametrize("given", [1, randrange(10**6)])
+def test_the_model_refuses_replays_and_decides_as_the_script_does(
+    given: int, settings: Settings, ledger: Ledger
+) -> None:
+    # given
+    print(f"seed {given}")
+    desk = Desk(settings, ledger)
+    desk.ask(create(issue={"max_total": CAP}))
+    both = Both(desk, Random(given))
+
+    for _ in range(CALLS):
+        # when
+        told, modelled = both.ask()
+
+        # expect
+        assert told == modelled
+        assert ledger.is_open() is (both.content.opened == 1)
+
+        # then: what may happen between two calls
+        if told[0] == "STALE":
+            desk.refresh()
+        elif told[0] == "OK" and both.random.random() < 0.05:
+            desk.ask(edit(name=f"Offer {both.random.random()}", issue={"max_total": CAP}))
+        if told[0] == "CLOSED" or (told[0] == "BEHIND" and both.random.random() < 0.5):
+            desk.open()
+            both.content = both.content._replace(opened=1)
+    assert both.seen == {"OK", *STATUS.values()}
