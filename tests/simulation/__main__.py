@@ -9,15 +9,16 @@ without its last writes or with nothing, a restore and a restorer that dies.
 
 At each commit, and when all has come to rest: an outcome for each request below the committed
 offset and none above it; offsets at the end; one decision a request id, told as new once; totals
-1 to n up to the cap (where Redis lost what was not committed, others may have counted it: then only
-as many, and none above); a Redis that never lost anything never taken for one that did; Redis as the
-outcomes tell it.
+1 to n up to the cap (where Redis lost what was not committed, others may have counted it: then
+only as many, and none above); a Redis that never lost anything never taken for one that did; Redis
+as the outcomes tell it.
 
 Not modelled: more than one lane, time (a time-out may come at any moment after what it waits for),
 brokers that fail, the rules of offers, more than one Redis at a time, workers joining under new
 names, records that can't be read. A restore is `restoring.py`, by the contract of
-`streams.recovery`, not its code; `test_model.py` holds the ledger's rules against the real script. An id that comes again in another partition isn't mixed with lost
-writes: no outcome tells a restore of a first decision that was lost when the second was committed.
+`streams.recovery`, not its code; `test_model.py` holds the ledger's rules against the real script.
+An id that comes again in another partition isn't mixed with lost writes: no outcome tells a restore
+of a first decision that was lost when the second was committed.
 
 `python -m tests.simulation` goes the small worlds in every way, as `make test` does; `--deep`
 larger bounds, for minutes; `--seeds 10000 --seed 1` ways by chance from that seed on, and prints

@@ -75,11 +75,11 @@ class Worker(greenlet):
                 return
 
     def _live(self) -> None:
-        offers = Restore(self.shared, self, self.name).until_open()
+        offers: Any = Restore(self.shared, self, self.name).until_open()
         variation = self.shared.variation
         ledger = variation.ledger(self.shared.redis, self)
         log = variation.log(REDEEM, settings(), ledger, metrics(), self._clients())
-        decider = Decider(Counting(), ledger, offers, settings(), metrics())  # type: ignore[arg-type]  # no more of the catalogue is used
+        decider = Decider(Counting(), ledger, offers, settings(), metrics())
         try:
             Loop(self).run_until_complete(self._turns(log, decider))
         except (KafkaException, LedgerError, TimeoutError):  # what `Source` and the agent leave for
