@@ -79,7 +79,7 @@ class Both:
         return "OK", answers, ledger.told_again - before
 
 
-@pytest.mark.parametrize("given", [1, randrange(10**6)])
+@pytest.mark.parametrize("given", [1, randrange(10**6)], ids=["always", "drawn"])
 def test_the_model_refuses_replays_and_decides_as_the_script_does(
     given: int, settings: Settings, ledger: Ledger
 ) -> None:
