@@ -18,7 +18,7 @@ demo: install
 
 # Most tests wait for servers: two processes, each with its own Kafka and Redis.
 test: install
-	$(BIN)/python -m pytest -n 2 --dist loadfile --maxschedchunk 1
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: install
 	$(BIN)/ruff check .

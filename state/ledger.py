@@ -370,8 +370,6 @@ class Ledger:
         except redis.exceptions.ResponseError as error:
             if str(error).split(" ", 1)[0].rstrip(":") in _PASSING:
                 raise LedgerAway(f"Redis can't write: {error}") from error
-            if isinstance(error, redis.exceptions.NoPermissionError):
-                raise LedgerError(f"Redis doesn't let this user in: {error}") from error
             raise
 
 

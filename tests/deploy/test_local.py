@@ -256,7 +256,11 @@ def test_a_broker_that_dies_shows_the_end_of_its_log(tmp_path: Path) -> None:
 
 def test_an_interrupted_start_leaves_nothing_running(tmp_path: Path) -> None:
     # Given a start whose Redis runs and whose Kafka begins to,
-    code = "import pathlib, sys; from deploy.local import up; up(pathlib.Path(sys.argv[1]))"
+    code = (
+        "import pathlib, signal, sys; from deploy.local import up; "
+        "signal.signal(signal.SIGINT, signal.default_int_handler); "  # ignored in the background
+        "up(pathlib.Path(sys.argv[1]))"
+    )
     starter = subprocess.Popen(
         [sys.executable, "-c", code, tmp_path], stderr=subprocess.DEVNULL, cwd=REPOSITORY
     )
