@@ -35,6 +35,8 @@ STORY_S = 40.0
 SILENCE_S = 90.0
 #: After a fault's end, until the next one. This share of them meets another one.
 CALM_S, TOGETHER = (0.3, 2.0), 0.25
+#: Of one that doesn't come about.
+_TRIES = 3
 #: What every run has, so that it has every way in which a worker is turned away.
 ALWAYS = (
     "worker frozen before script", "worker killed after script", "worker killed after offsets",
@@ -108,7 +110,7 @@ class Faults:
                 self.done.append(Fault(one.kind.name, one.began, now))
             else:
                 self.missed.append(one.kind.name)
-                if self.missed.count(one.kind.name) == 1:  # once more, soon
+                if self.missed.count(one.kind.name) < _TRIES:  # once more, soon
                     self._kinds = chain([one.kind], self._kinds)
             self.ended, self._next = now, now + self._chance.uniform(*CALM_S)
         elif callable(step):

@@ -101,13 +101,17 @@ class Proxy:
             asyncio.create_task(self._requests(reader, to_server[1], losing)),
             asyncio.create_task(self._replies(to_server[0], writer, losing)),
         ]
-        await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-        for each in both:
-            each.transport.abort()
-        for pump in pumps:
-            pump.cancel()
+        try:
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            pass  # the proxy ends; a stream's server calls that an error
+        finally:
+            for each in both:
+                each.transport.abort()
+            for pump in pumps:
+                pump.cancel()
+            self._writers -= both
         await asyncio.gather(*pumps, return_exceptions=True)
-        self._writers -= both
 
     async def _requests(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, losing: list[Trap]

@@ -8,13 +8,14 @@ from typing import NamedTuple
 from schemas.topics import LANES
 from streams.broker import read_all
 from streams.settings import Settings
+from tests.faults.scene import FENCED
 from tests.faults.traffic import Wait
 from tests.faults.verifier import Verdict
 from tests.world import World
 
 #: How workers were turned away, or began again, as their logs say it.
 SAID = {
-    "FENCED": re.compile(r"Starting again: \w+: Fenced"),
+    "FENCED": FENCED,
     "CLOSED": re.compile(r"Starting again: \w+: Closed"),
     "BEHIND": re.compile(r"Starting again: \w+: Behind"),
     "replays": re.compile(r"decided before, told again"),

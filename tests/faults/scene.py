@@ -1,5 +1,6 @@
 """What a story of `tests.faults.kinds` may do: to workers by their places, and to the servers."""
 
+import re
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,8 @@ PLACES = ("w0", "w1", "w2")
 LANES = ("redeem", "issue")
 #: A worker that comes and goes, and one that takes another's place.
 EXTRA, TWIN = "extra", "twin"
+#: How a worker's log says that others had claimed its partitions.
+FENCED = re.compile(r"Starting again: \w+: Fenced")
 
 
 class Scene:
@@ -81,6 +84,16 @@ class Scene:
             return {key: redis.hget(key, "claim") for key in keys}
         except RedisError:
             return {}
+
+    def claims_differ(self, before: dict[bytes, bytes | None]) -> bool:
+        """Whether every partition has been claimed anew since."""
+        now = self.claims()
+        same = [key for key, claim in before.items() if now.get(key) in (None, claim)]
+        return bool(before) and not same
+
+    def fenced(self, place: str) -> int:
+        """How often Redis has turned that place's worker away as one that others have replaced."""
+        return len(FENCED.findall(self.world.log(place)))
 
     def doing(self, work: Callable[[], None]) -> Callable[[], bool]:
         """Do it beside; answers whether it is done. Raises what that raised."""

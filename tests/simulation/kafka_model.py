@@ -150,9 +150,11 @@ class ModelConsumer:
         (self._topic,) = topics
         self._callbacks = callbacks
 
-    def poll(self, _: float) -> Record | None:
-        """Does what comes first: leave, join, take over, or hand out a record."""
-        kind, found = self._caller.call("poll", self._poll, self._cuts, lambda: bool(self._news()))
+    def poll(self, wait_s: float) -> Record | None:
+        """Does what comes first: leave, join, take over, or hand out a record. It waits for that
+        as long as it takes, or not at all."""
+        when = (lambda: bool(self._news())) if wait_s else None
+        kind, found = self._caller.call("poll", self._poll, self._cuts, when)
         if kind in ("lost", "revoke", "assign"):
             places = [TopicPartition(self._topic, p) for p in found]
             self._callbacks[f"on_{kind}"](self, places)

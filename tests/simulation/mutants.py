@@ -75,13 +75,21 @@ async def commit_then_decide(
 async def poll_before_it_is_settled(
     log: Log, agent: Agent, on_kafka_thread: OnKafkaThread, _: Any
 ) -> None:
-    """Whoever else polls while the batch is decided lets a partition go in the midst of it."""
+    """Who polls while the batch is decided lets a partition go in the midst of it."""
     parts = await on_kafka_thread(log.poll)
     if not parts:
         return
     emissions = await agent(Batch(parts))
-    await on_kafka_thread(log._consumer.poll, 0.0)
+    for _ in range(3):
+        await on_kafka_thread(_poll_for_callbacks, log)
     await on_kafka_thread(log.commit, parts, emissions, time.monotonic() + BATCH_S)
+
+
+def _poll_for_callbacks(log: Log) -> None:
+    """Nothing it finds is lost: a record is read again."""
+    found = log._consumer.poll(0.0)
+    if found is not None and found.error() is None:
+        log._consumer.seek(TopicPartition(log._topic, found.partition(), found.offset()))
 
 
 class NoSeekBack(Log):

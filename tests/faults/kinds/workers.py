@@ -56,12 +56,27 @@ def _frozen_at(point: str, scene: Scene) -> Story:
     claims = scene.claims()
     yield scene.chance.uniform(*_FROZEN_S)
     # Others decide what it had by now, so it comes back as one that has nothing any more.
-    yield lambda: all(claim != claims.get(key) for key, claim in scene.claims().items())
+    yield lambda: scene.claims_differ(claims)
     scene.signal(place, signal.SIGCONT)
+
+
+@kind("worker", "places", "kafka", "redis", of_ours=True)
+def worker_frozen_before_script(scene: Scene) -> Story:
+    """Others decide what it had, and it comes back before it gives its batch up: so it asks Redis
+    with a claim that isn't valid any more."""
+    place = scene.pick()
+    scene.start(place, at_point(scene, "before_script", "stop"))
+    yield lambda: scene.is_stopped(place)
+    claims, fenced = scene.claims(), scene.fenced(place)
+    yield lambda: scene.claims_differ(claims)
+    scene.signal(place, signal.SIGCONT)
+    yield lambda: scene.fenced(place) > fenced
 
 
 for _point in _IN_A_BATCH:
     for _done, _story in (("killed", _killed_at), ("frozen", _frozen_at)):
+        if (_point, _done) == ("before_script", "frozen"):
+            continue
         _name = f"worker {_done} {_point.replace('_', ' ')}"
         add(_name, partial(_story, _point), "worker", of_ours=True)
 
