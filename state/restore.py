@@ -20,6 +20,7 @@ from schemas.topics import Lane
 from state.catalogue import code_length, fixed_codes, limits_of, series_of
 from state.decided import as_declared, or_false, packed_claim, rest_of, serial_of
 from state.keys import code_key, customer_key, request_key
+from state.tables import Tables, generation_of
 
 Fact = list[Any]
 #: What an offer counts: restored by the facts that follow it.
@@ -31,13 +32,11 @@ _serial: Callable[[Any], Any] = itemgetter(0)
 
 
 class Restorer:
-    """``now``: milliseconds since 1970, to forget old request ids; ``decimals``: of the
-    organisation's currency. ``weight``: how much `take` would give, about 1 an outcome."""
+    """``tables``: as `Ledger.lay_out` gives them; ``decimals``: of the organisation's currency.
+    ``weight``: how much `take` would give, about 1 an outcome."""
 
-    def __init__(self, memory_days: int, now: int, decimals: int) -> None:
-        self._memory_ms, self._decimals = memory_days * 86_400_000, decimals
-        self._time_to_live = (2 * memory_days + 1) * 86_400
-        self._oldest = now // self._memory_ms - 1
+    def __init__(self, tables: Tables, memory_days: int, decimals: int) -> None:
+        self._tables, self._memory_days, self._decimals = tables, memory_days, decimals
         self._numbers: dict[str, int] = {}
         self._applied: dict[str, int] = {}
         self._empty()
@@ -46,6 +45,7 @@ class Restorer:
         self.weight = 0
         self._offers: dict[str, dict[str, Any]] = {}
         self._issues: defaultdict[str, list[Any]] = defaultdict(list)
+        self._customers: list[bytes] = []
         self._redemptions: defaultdict[str, list[Any]] = defaultdict(list)
         self._given: list[Fact] = []
         self._others: list[Fact] = []
@@ -58,12 +58,12 @@ class Restorer:
         taken = {
             "offers": self._offers,
             "issues": _flat(self._issues),
+            "customers": self._customers,
             "given": self._given,
             "redemptions": _flat(self._redemptions),
             "others": self._others,
             "progress": self._progress,
             "requests": self._requests,
-            "seconds_to_live": self._time_to_live,
             "chains": self._chains,
         }
         self._empty()
@@ -129,12 +129,14 @@ class Restorer:
         if said["outcome"] == "accepted":
             self._effects[said["type"]](self, said, change)
         self._note_progress(said, change, decided_at)
-        generation = decided_at // self._memory_ms
-        if generation >= self._oldest:
-            self._remember(lane, said, change, decided_at, self._requests[generation])
+        generation = generation_of(decided_at, self._memory_days)
+        if generation in self._tables.requests:
+            self._remember(lane, said, change, decided_at, generation)
 
     def _issue(self, said: dict[str, Any], change: dict[str, Any]) -> None:
-        self._issues[said["offer_id"]].append(self._coupon(said, change, change))
+        serial, coupon, key, day = self._coupon(said, change, change)
+        self._issues[said["offer_id"]].append((serial, coupon))
+        self._customers += (self._tables.customers(key), key, _pack([[serial, day], []]))
 
     def _coupon(
         self, said: dict[str, Any], change: dict[str, Any], issued: dict[str, Any]
@@ -258,11 +260,11 @@ class Restorer:
             noted[3] = max(noted[3], change["stock"])
 
     def _remember(
-        self, lane: Lane, said: dict[str, Any], change: dict[str, Any], at: int, into: list[bytes]
+        self, lane: Lane, said: dict[str, Any], change: dict[str, Any], at: int, generation: int
     ) -> None:
         offer_id = said["offer_id"]
         scope = offer_id if lane.name == "offers" else str(self._numbers[offer_id])
-        into.append(request_key(lane.name, scope, said["request_id"]))
+        key = request_key(lane.name, scope, said["request_id"])
         decision = [
             said["reason"] or False,
             change["sequence"] or False,
@@ -271,7 +273,8 @@ class Restorer:
             said["occurred_at"],
             *rest_of(said, change),
         ]
-        into.append(bytes.fromhex(change["fingerprint"]) + _pack(decision))
+        remembered = bytes.fromhex(change["fingerprint"]) + _pack(decision)
+        self._requests[generation] += (self._tables.requests[generation](key), key, remembered)
 
 
 def issues_coupons(said: dict[str, Any]) -> bool:

@@ -21,6 +21,7 @@
 --   audience:<number>:<gen.>   set     customer_ids that an offer may be issued to
 --   requests:<generation>:<bucket> hash  request key -> fingerprint, decision   (a growing table)
 --   sizes                      hash    entries of each growing table
+--   buckets                    hash    how many buckets it has, where that isn't one for LOAD entries
 --   reversals                  hash    while restored: number:serial:redemption_id -> reversed_by,
 --                                      sequence of reversals that came before their redemption
 --
@@ -59,18 +60,20 @@ end
 local LOAD = 32
 local tables = {}           -- those opened by this call; write_all() writes what changed
 
-local function buckets_of(entries)
-  local count = max(1, math.ceil(entries / LOAD))
+-- The highest power of two up to the number of buckets.
+local function level_of(count)
   local level = 1
   while level * 2 <= count do level = level * 2 end
-  return count, level
+  return level
 end
+
+local function buckets_for(entries) return max(1, math.ceil(entries / LOAD)) end
 
 local function open_table(name, seconds_to_live)
   local entries = tonumber(call('HGET', base .. 'sizes', name) or '0')
-  local count, level = buckets_of(entries)
+  local count = tonumber(call('HGET', base .. 'buckets', name) or buckets_for(entries))
   local table_ = { name = base .. name .. ':', short = name, entries = entries, before = entries,
-                   count = count, level = level, seconds_to_live = seconds_to_live,
+                   count = count, level = level_of(count), seconds_to_live = seconds_to_live,
                    known = {}, buckets = {}, dirty = {} }
   tables[#tables + 1] = table_
   return table_
@@ -104,7 +107,7 @@ local function put(table_, key, value)
 end
 
 local function split(table_, new)
-  local _, level = buckets_of(new * LOAD)
+  local level = level_of(new)
   local from, to = table_.name .. text(new - level), table_.name .. text(new)
   local entries = call('HGETALL', from)
   local moved, fields = {}, {}
@@ -123,20 +126,33 @@ local function split(table_, new)
 end
 
 -- It grows before it is written to: what is new needn't be moved.
-local function write_table(table_)
-  if not next(table_.dirty) then return end
-  local before = table_.before > 0 and table_.count or 0
-  local count, level = buckets_of(table_.entries)
-  if count > table_.count then
+local function grow(table_, count)
+  if table_.before > 0 then
     for new = table_.count, count - 1 do split(table_, new) end
-    table_.count, table_.level, table_.buckets = count, level, {}
   end
-  for key in pairs(table_.dirty) do write(bucket_of(table_, key), key, table_.known[key]) end
-  write_hashes()
-  if table_.seconds_to_live then
-    for new = before, count - 1 do
-      call('EXPIRE', table_.name .. text(new), table_.seconds_to_live)
+  table_.count, table_.level, table_.buckets = count, level_of(count), {}
+  call('HSET', base .. 'buckets', table_.short, count)
+end
+
+-- Its buckets from `first` on are new. Where it was given more than it needs, so may be any other.
+local function let_expire(table_, first)
+  if table_.count > buckets_for(table_.before) then
+    for key in pairs(table_.dirty) do
+      local bucket = bucket_of(table_, key)
+      if call('TTL', bucket) < 0 then call('EXPIRE', bucket, table_.seconds_to_live) end
     end
   end
+  for new = first, table_.count - 1 do
+    call('EXPIRE', table_.name .. text(new), table_.seconds_to_live)
+  end
+end
+
+local function write_table(table_)
+  if not next(table_.dirty) then return end
+  local first, due = table_.before > 0 and table_.count or 0, buckets_for(table_.entries)
+  if due > table_.count and not table_.keeps_its_buckets then grow(table_, due) end
+  for key in pairs(table_.dirty) do write(bucket_of(table_, key), key, table_.known[key]) end
+  write_hashes()
+  if table_.seconds_to_live then let_expire(table_, first) end
   call('HSET', base .. 'sizes', table_.short, table_.entries)
 end

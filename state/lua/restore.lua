@@ -1,6 +1,7 @@
 -- Restore: merge what outcomes changed into a closed ledger, and note how far that is.
 -- ARGV[1] the restorer's token, ARGV[2] MessagePack of what `Restorer.take` in state/restore.py
--- gives. Every outcome comes once: `applied` of its partition moves in the same call.
+-- gives. Every outcome comes once: `applied` of its partition moves in the same call. Tables that
+-- grow have their buckets already (grow.lua), so Python says in which each of their entries lies.
 if not holds_lock(ARGV[1]) then return { 'FENCED' } end
 local content = unpack_(ARGV[2])
 for place, moves in pairs(content.chains) do
@@ -8,6 +9,7 @@ for place, moves in pairs(content.chains) do
   if applied ~= moves[1] then return { 'FENCED' } end
 end
 customers = open_table('customers')
+customers.keeps_its_buckets = true
 
 -- Serials ------------------------------------------------------------------------------------------
 -- Partitions are read side by side, so serials come in any order. Those below `issued` that nobody
@@ -56,15 +58,46 @@ local function note_issue(offer, serial, customer_key, day)
   keep_customer(customer_key, record)
 end
 
--- serial, coupon, customer's key, day of each. A serial is issued once, and none of these was used
--- yet.
+-- serial, coupon of each, by serial. A serial is issued once, and none of these was used yet.
 local function issues(offer, list)
-  local coupons = base .. 'coupons:' .. offer.number .. ':'
-  for i = 1, #list, 4 do
+  local coupons, bucket, pairs_ = base .. 'coupons:' .. offer.number .. ':', -1, nil
+  for i = 1, #list, 2 do
     local serial = list[i]
-    write(coupons .. text(floor(serial / 64)), texts[serial % 64], list[i + 1])
-    note_issue(offer, serial, list[i + 2], list[i + 3])
+    if floor(serial / 64) ~= bucket then
+      bucket = floor(serial / 64)
+      local key = coupons .. text(bucket)
+      pairs_ = hashes[key] or {}
+      hashes[key] = pairs_
+    end
+    pairs_[#pairs_ + 1] = texts[serial % 64]
+    pairs_[#pairs_ + 1] = list[i + 1]
+    if not offer.uploaded then give_serials(offer, serial, 1) end
   end
+  if offer.uploaded then offer.issued = offer.issued + #list / 2 end
+end
+
+-- bucket, customer's key, record of one who was issued just this coupon, of each: most have no
+-- other.
+local function issued_to_customers(list)
+  for i = 1, #list, 3 do
+    local key = list[i + 1]
+    if not records[key] and call('HSETNX', list[i], key, list[i + 2]) == 1 then
+      customers.entries = customers.entries + 1
+    else
+      local issued = unpack_(list[i + 2])[CUSTOMER.issued]
+      local record = customer_of(key)
+      note_issued(record, issued[1], issued[2])
+      keep_customer(key, record)
+    end
+  end
+  call('HSET', base .. 'sizes', 'customers', customers.entries)
+end
+
+-- bucket, key, fingerprint and decision of each.
+local function remember(generation, list)
+  local added = 0
+  for i = 1, #list, 3 do added = added + call('HSET', list[i], list[i + 1], list[i + 2]) end
+  call('HINCRBY', base .. 'sizes', 'requests:' .. generation, added)
 end
 
 -- Redemptions and their reversals ------------------------------------------------------------------
@@ -262,11 +295,13 @@ for _, fact in ipairs(content.others) do
   facts[fact[1]](offer, unpack(fact, 3))
 end
 for offer_id, noted in pairs(content.progress) do progress(offer_of(offer_id), unpack(noted)) end
-for generation, list in pairs(content.requests) do
-  local table_ = open_table('requests:' .. generation, content.seconds_to_live)
-  for i = 1, #list, 2 do put(table_, list[i], list[i + 1]) end
-end
 
+-- From here on it is written. Were it cut short by an error, this would be no state that ever was:
+-- without an epoch, all of it is made again.
+local epoch = call('GET', base .. 'epoch')
+call('DEL', base .. 'epoch')
+issued_to_customers(content.customers)
+for generation, list in pairs(content.requests) do remember(generation, list) end
 for _, key in ipairs(removed) do call('HDEL', key, 'stores') end
 for offer_id, at in pairs(stamped) do call('ZADD', base .. 'catalogue', at, offer_id) end
 if next(stamped) then call('MSET', base .. 'stamp', stamp, base .. 'numbers', numbers) end
@@ -279,4 +314,5 @@ end
 write_registers()
 write_parts()
 write_all()
+if epoch then call('SET', base .. 'epoch', epoch) end
 return { 'OK' }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from schemas.topics import LANES
 from state.layout import Coupon, Customer
-from streams.audit.growing import Buckets
+from streams.audit.growing import Tables
 from streams.audit.history import History
 from streams.audit.model import Customer as CustomerModel
 from streams.audit.model import OfferModel, Unwritten
@@ -34,15 +34,14 @@ class Comparison:
         self._offers = {
             offer.number: offer for offer in history.offers.values() if offer.number is not None
         }
-        sizes = state.hash("sizes")
-        self._sizes = {name.decode(): int(size) for name, size in sizes.items()}
+        self._tables = Tables(state.hash("sizes"), state.hash("buckets"))
 
     def run(self, report: Progress) -> None:
         self._check_names()
         self._offer_hashes()
         self._coupons(report)
         self._customers(report)
-        uploads = UploadsComparison(self._state, self._offers, self._sizes, self._findings)
+        uploads = UploadsComparison(self._state, self._offers, self._tables, self._findings)
         uploads.run(self._names)
         self._requests(report)
 
@@ -118,7 +117,7 @@ class Comparison:
 
     def _customers(self, report: Progress) -> None:
         total, done = sum(len(offer.customers) for offer in self._offers.values()), 0
-        buckets = Buckets(self._sizes.get("customers", 0))
+        buckets = self._tables.buckets("customers")
         for name, fields in self._state.hashes(f"customers:{n}" for n in self._names["customers"]):
             bucket = int(name.rpartition(":")[2])
             for key, packed in fields.items():
@@ -137,8 +136,8 @@ class Comparison:
             done += len(fields)
             report("customers", done, total)
         self._findings.compared["customers"] += done
-        if done != self._sizes.get("customers", 0):
-            self._wrong(f"has {done} customers and counts {self._sizes.get('customers', 0)}")
+        if done != self._tables.entries("customers"):
+            self._wrong(f"has {done} customers and counts {self._tables.entries('customers')}")
         for offer in self._offers.values():
             for customer in offer.customers:
                 self._wrong(f"lacks customer {customer} of offer {offer.offer_id}")
@@ -194,7 +193,7 @@ class Comparison:
         total, done, found = sum(n for g, n in due.items() if g >= oldest), 0, Counter[int]()
         for name, fields in self._state.hashes(f"requests:{n}" for n in self._names["requests"]):
             generation, bucket = map(int, name.split(":")[1:])
-            buckets = Buckets(self._sizes.get(f"requests:{generation}", 0))
+            buckets = self._tables.buckets(f"requests:{generation}")
             for key, packed in fields.items():
                 self._request(generation, key, packed)
                 if buckets.of(key) != bucket:

@@ -15,7 +15,7 @@ _KEYS_A_CALL = 250
 _TIMEOUT_S = 30.0
 #: Keys that stand alone; the others are a kind and what follows its colon.
 SINGLE = {"open", "epoch", "restorer", "readers", "catalogue", "stamp", "numbers", "claims",
-          "leads", "offer_codes", "campaigns", "sizes"}  # fmt: skip
+          "leads", "offer_codes", "campaigns", "sizes", "buckets"}  # fmt: skip
 
 
 class RedisState:

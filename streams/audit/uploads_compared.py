@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from streams.audit.growing import Buckets
+from streams.audit.growing import Tables
 from streams.audit.model import OfferModel
 from streams.audit.parts import Uploaded
 from streams.audit.redis_state import RedisState, unpacked
@@ -19,10 +19,10 @@ class UploadsComparison:
         self,
         state: RedisState,
         offers: Mapping[int, OfferModel],
-        sizes: Mapping[str, int],
+        tables: Tables,
         findings: Findings,
     ) -> None:
-        self._state, self._offers, self._sizes = state, offers, sizes
+        self._state, self._offers, self._tables = state, offers, tables
         self._findings = findings
 
     def run(self, names: Mapping[str, list[str]]) -> None:
@@ -44,8 +44,8 @@ class UploadsComparison:
     def _table(self, names: list[str]) -> None:
         """Each code leads to its newest position."""
         found = 0
-        size = self._sizes.get("uploaded", 0)
-        buckets, left = Buckets(size), self._codes_in_use()
+        size = self._tables.entries("uploaded")
+        buckets, left = self._tables.buckets("uploaded"), self._codes_in_use()
         for name, fields in self._state.hashes(names):
             bucket = int(name.rpartition(":")[2])
             for key, packed in fields.items():

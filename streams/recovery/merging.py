@@ -11,13 +11,14 @@ from typing import Any, Literal
 
 import orjson
 
-from schemas.topics import CURRENT_OFFERS, LANES, OFFERS, Lane
+from schemas.topics import CURRENT_OFFERS, ISSUE, LANES, OFFERS, Lane
 from state.ledger import Ledger
 from state.restore import Restorer
+from state.tables import Tables, begin_of, remembered_at
 from streams.broker import read_all
 from streams.fault_points import reach
 from streams.recovery.offsets import Offsets
-from streams.recovery.reading import Bounds, bounds_from, outcomes_from
+from streams.recovery.reading import Bounds, bounds_from, count_since, outcomes_from
 from streams.settings import Settings
 
 logger = logging.getLogger("redeemonce")
@@ -60,30 +61,49 @@ class Merging:
     ) -> None:
         self._settings, self._ledger, self._token = settings, ledger, token
         self._progress = progress
-        now = time.time_ns() // 1_000_000
-        self._restorer = Restorer(ledger.memory_days, now, settings.decimals)
+        self._restorer: Restorer
         self._began = self._said = time.monotonic()
         self._passed = self._total = 0
+        self._applied: dict[Lane, dict[int, int]] = {}
         self._merge_later: Callable[[dict[str, Any]], None] = partial(ledger.merge, token)
         self.outcomes = 0
 
     def run(self, committed: Offsets) -> None:
         """Merge every outcome of a request that Redis hasn't decided, and their offers."""
         self._said = self._began = time.monotonic()
+        missing = {lane: self._missing(lane, committed[lane.name]) for lane in _IN_ORDER}
+        self._total = sum(
+            end - first for bounds in missing.values() for first, end in bounds.values()
+        )
+        tables = self._lay_out(missing)
+        self._restorer = Restorer(tables, self._ledger.memory_days, self._settings.decimals)
         with self._ledger.merging(self._token) as self._merge_later, _no_collection():
             self._merge_offers()
-            lanes = {lane: self._missing(lane, committed[lane.name]) for lane in _IN_ORDER}
-            self._total = sum(
-                end - first for found in lanes.values() for first, end in found.values()
-            )
-            for lane, bounds in lanes.items():
+            for lane, bounds in missing.items():
+                self._restorer.begin(lane, self._applied[lane])
                 self._merge_lane(lane, bounds)
+        self._ledger.settle(self._token, tables, self._ledger.memory_days)
         self._say(always=True)
+
+    def _lay_out(self, missing: dict[Lane, Bounds]) -> Tables:
+        """Buckets for all that may come, so that none is split while entries come."""
+        memory_days = self._ledger.memory_days
+        generations = remembered_at(time.time_ns() // 1_000_000, memory_days)
+        since = {
+            generation: sum(
+                count_since(self._settings, lane, bounds, begin_of(generation, memory_days))
+                for lane, bounds in missing.items()
+            )
+            for generation in (*generations, generations.stop)
+        }
+        requests = {each: max(since[each] - since[each + 1], 0) for each in generations}
+        customers = sum(end - first for first, end in missing[ISSUE].values())
+        return self._ledger.lay_out(self._token, customers, requests)
 
     def _missing(self, lane: Lane, committed: dict[int, int]) -> Bounds:
         applied = {p: self._ledger.applied(lane.name, p) or 0 for p in committed}
         missing = {p: applied[p] for p, offset in committed.items() if applied[p] < offset}
-        self._restorer.begin(lane, applied)
+        self._applied[lane] = applied
         return bounds_from(self._settings, lane, missing)
 
     def _merge_offers(self) -> None:

@@ -58,6 +58,21 @@ def _first_sources(client: Consumer, name: str, begins: dict[int, int]) -> dict[
     return found
 
 
+def count_since(settings: Settings, lane: Lane, bounds: Bounds, moment: int) -> int:
+    """How many records within these bounds were written since then (milliseconds since 1970)."""
+    name = settings.topic(lane.outcomes)
+    client = consumer(settings, settings.topic_prefix + "redeemonce-reader")
+    try:
+        wanted = [TopicPartition(name, p, moment) for p in bounds]
+        found = client.offsets_for_times(wanted, _WAIT_S) if wanted else []
+    finally:
+        client.close()
+    begins = {each.partition: each.offset for each in found if each.offset >= 0}
+    return sum(
+        max(0, end - max(first, begins[p])) for p, (first, end) in bounds.items() if p in begins
+    )
+
+
 def outcomes_from(settings: Settings, lane: Lane, bounds: Bounds) -> Iterator[list[Message]]:
     """The records between these bounds, some at a time, in order within a partition."""
     name = settings.topic(lane.outcomes)

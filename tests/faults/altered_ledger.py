@@ -102,7 +102,7 @@ ALTERED_LEDGER = [
     (coupon_nobody_was_given, "which no outcome tells"),
     (count_of_a_customer_changed, "Redis: customer"),
     (customer_missing, "Redis: lacks customer"),
-    (customer_not_to_be_found, "Redis: the bucket of the customer"),
+    (customer_not_to_be_found, "of customers is"),
     (request_forgotten, "Redis: lacks the"),
     (offer_missing, "Redis: lacks offer capped"),
     (progress_lost, "Redis: chain:issue:0 is decided up to 0"),

@@ -45,6 +45,7 @@ class LedgerSeen:
             if offer_id in offers
         }  # fmt: skip
         sizes = {name.decode(): int(size) for name, size in self._hash("sizes").items()}
+        self._buckets = {name.decode(): int(n) for name, n in self._hash("buckets").items()}
         self._offers({offer.offer_id: offer for offer in by_number.values()})
         self._coupons(by_number)
         self._customers(by_number, sizes.get("customers", 0))
@@ -139,7 +140,7 @@ class LedgerSeen:
         for bucket, fields in self._hashes("customers:"):
             for key, packed in fields.items():
                 entries += 1
-                self._expect_findable("customer", key, bucket, size)
+                self._expect_findable("customers", key, bucket, size)
                 number, _, customer_id = key[4:].decode().partition(":")
                 issued, redeemed, *more = msgpack.unpackb(packed)
                 record = [in_pairs(issued), in_pairs(redeemed), *filter(None, more)]
@@ -164,7 +165,8 @@ class LedgerSeen:
         for name, fields in self._hashes("requests:"):
             generation, _, bucket = name.partition(":")
             for key in fields:
-                self._expect_findable("request", key, bucket, sizes[f"requests:{generation}"])
+                table = f"requests:{generation}"
+                self._expect_findable(table, key, bucket, sizes[table])
                 lane = _LETTERS[key[4:5].decode()]
                 number, _, request_id = key[5:].decode().partition("\0")
                 offer_id = number if lane == "offers" else offers[number].offer_id
@@ -175,13 +177,13 @@ class LedgerSeen:
         for lane, _, request_id in sorted(left):
             self._differs("requests", f"the {lane} request {request_id}", None, "there")
 
-    def _expect_findable(self, kind: str, key: bytes, bucket: str, size: int) -> None:
+    def _expect_findable(self, table: str, key: bytes, bucket: str, size: int) -> None:
         """A table that grows by one bucket at a time: where a look-up goes."""
-        count = max(1, -(-size // _ENTRIES_A_BUCKET))
+        count = self._buckets.get(table) or max(1, -(-size // _ENTRIES_A_BUCKET))
         level = 1 << (count.bit_length() - 1)
         place = int.from_bytes(key[:4], "big")
         due = place % (2 * level) if place % (2 * level) < count else place % level
-        self._differs("lost keys", f"the bucket of the {kind} {key[4:]!r}", int(bucket), due)
+        self._differs("lost keys", f"the bucket of {key[4:]!r} of {table}", int(bucket), due)
 
     # Reading -------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from state.codes import Codes
 from state.layout import Head
 from state.ledger import Ledger, Stale
 from state.restore import Restorer
+from state.tables import Tables, remembered_at
 from streams.client import new_request
 from streams.issue import Issuing
 from streams.offers import Offering
@@ -237,9 +238,16 @@ class Desk:
         self.take_over()
 
     def _merge(self, backwards: bool, a_call: int, most: int | None = None) -> None:
-        restorer = Restorer(self.ledger.memory_days, self.now, self.settings.decimals)
+        tables = self.laid_out()
+        restorer = Restorer(tables, self.ledger.memory_days, self.settings.decimals)
         for changes in islice(self._changes(restorer, backwards, a_call), most):
             self.ledger.merge(TOKEN, changes)
+        self.ledger.settle(TOKEN, tables, self.ledger.memory_days)
+
+    def laid_out(self, entries: int = 0) -> Tables:
+        """Those of a restorer that expects so many entries in each."""
+        generations = remembered_at(self.now, self.ledger.memory_days)
+        return self.ledger.lay_out(TOKEN, entries, dict.fromkeys(generations, entries))
 
     def _changes(self, restorer: Restorer, backwards: bool, a_call: int) -> Iterator[Any]:
         """What each merge is to put there: of offers, then lane by lane what isn't applied."""

@@ -10,8 +10,9 @@ from state.layout import Decision, OfferNow, Resent, Uploaded
 from state.ledger import Ledger
 
 #: Gone or new after a restore by their nature: what of a batch wasn't committed, who claimed a
-#: partition, and what belongs to one opening of the server.
+#: partition, what belongs to one opening of the server, and how many buckets were made ahead.
 OF_THE_MOMENT = {
+    "buckets",
     "decisions",
     "chain",
     "open",

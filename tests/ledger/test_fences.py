@@ -8,6 +8,7 @@ import pytest
 from schemas.topics import ISSUE
 from state.ledger import Behind, Closed, Fenced, Ledger, Stale
 from state.restore import Restorer
+from state.tables import Tables
 from streams.settings import Settings
 from tests.ledger.desk import TOKEN, Desk, Partition, claim, edit, revoke
 from tests.world import create, issue, redeem
@@ -94,7 +95,9 @@ def test_only_who_holds_the_lock_merges_and_opens(desk: Desk, ledger: Ledger, to
         with pytest.raises(Fenced):
             ledger.open(token, 9, {"issue:0": 99})
         with pytest.raises(Fenced):
-            ledger.merge(token, Restorer(7, desk.now, 2).take())
+            ledger.merge(token, Restorer(Tables(bytes, {}), 7, 2).take())
+        with pytest.raises(Fenced):
+            ledger.lay_out(token, 100, {})
         with pytest.raises(Fenced):
             ledger.begin_anew(token, 9)
         assert not ledger.lock_for_restore("another", 30)

@@ -210,7 +210,8 @@ def test_a_merge_that_comes_late_changes_nothing(desk: Desk, ledger: Ledger) -> 
     used(desk, 0, "r-1")
     whole = content(ledger)
     put_back(ledger, copy)
-    late = Restorer(ledger.memory_days, desk.now, desk.settings.decimals)
+    with desk.locked():
+        late = Restorer(desk.laid_out(), ledger.memory_days, desk.settings.decimals)
     late.know(desk.current_offers.values())
     late.begin(REDEEM, {0: 0})
     assert late.add(REDEEM, desk.outcomes["redeem", 0][0])

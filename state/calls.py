@@ -1,0 +1,86 @@
+"""Calls of Redis by whoever reads or writes the ledger, and how they fail."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple, TypeVar
+
+import msgpack
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from state import keys
+from state.connecting import first_words
+
+T = TypeVar("T")
+#: Seconds. A server that takes a connection but no longer answers counts as away.
+_TIMEOUT_S = 5.0
+#: Errors of a server that may get over them: decide nothing, ask again.
+_PASSING = ("OOM", "MISCONF", "READONLY", "LOADING", "NOREPLICAS", "MASTERDOWN", "TRYAGAIN", "BUSY")
+
+
+class LedgerError(Exception):
+    """The ledger did not decide."""
+
+
+class LedgerAway(LedgerError):
+    """Redis doesn't answer, or can't write. Ask again: a call that was applied answers the same."""
+
+
+class Closed(LedgerError):
+    """This server isn't the one that restore opened last, or nobody opened it."""
+
+
+class Fenced(LedgerError):
+    """Another worker has claimed the partition since."""
+
+
+class Behind(LedgerError):
+    """Redis lost writes: it knows less than Kafka has committed. The ledger is closed now."""
+
+
+class Stale(LedgerError):
+    """An offer changed since the batch was judged: read it and judge again."""
+
+
+class Decided(NamedTuple):
+    """A decision as the ledger gave it: see `state.layout.Decision` and what follows there."""
+
+    replayed: bool
+    content: list[Any]
+
+
+def decided(packed: bytes) -> Decided:
+    return Decided(packed[:1] == b"1", msgpack.unpackb(memoryview(packed)[1:]))
+
+
+class Calls:
+    """A connection to one organisation's ledger, and a thread on which its calls may be made."""
+
+    def __init__(self, url: str, prefix: str) -> None:
+        self.client: Any = redis.Redis.from_url(
+            url,
+            socket_timeout=_TIMEOUT_S,
+            socket_connect_timeout=_TIMEOUT_S,
+            retry=Retry(NoBackoff(), 0),
+            health_check_interval=0,
+            redis_connect_func=first_words,
+        )
+        self.base = keys.base(prefix)
+        self._pack = msgpack.Packer(use_bin_type=False, autoreset=True).pack
+        self._thread = ThreadPoolExecutor(1, "ledger")
+
+    def in_thread(self, call: Callable[..., T], *arguments: Any) -> "asyncio.Future[T]":
+        """Start one of the blocking calls; they are answered in their order."""
+        return asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
+
+    def _answered(self, call: Callable[[], T]) -> T:
+        try:
+            return call()
+        except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError) as error:
+            raise LedgerAway(f"Redis doesn't answer: {error}") from error
+        except redis.exceptions.ResponseError as error:
+            if str(error).split(" ", 1)[0].rstrip(":") in _PASSING:
+                raise LedgerAway(f"Redis can't write: {error}") from error
+            raise
