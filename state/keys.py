@@ -3,6 +3,7 @@
 What each key holds stands at the top of ``lua/prelude.lua``.
 """
 
+from functools import lru_cache
 from zlib import crc32
 
 #: Which letter tells the lanes apart in the keys of remembered requests.
@@ -29,6 +30,12 @@ def code_key(code: str) -> bytes:
     return spread(code.encode())
 
 
-def request_key(lane: str, offer: str, request_id: str) -> bytes:
+def request_key(lane: str, offer: int | str, request_id: str) -> bytes:
     """A remembered request; ``offer`` is the offer's number, or its id where it may have none."""
-    return spread(b"%s%s\0%s" % (_LANE_LETTER[lane], offer.encode(), request_id.encode()))
+    return spread(request_scope(lane, offer) + request_id.encode())
+
+
+@lru_cache(maxsize=4096)
+def request_scope(lane: str, offer: int | str) -> bytes:
+    """How the names of one offer's requests begin."""
+    return b"%s%s\0" % (_LANE_LETTER[lane], str(offer).encode())

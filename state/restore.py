@@ -16,10 +16,10 @@ from typing import Any, ClassVar
 import msgpack
 
 from schemas.times import milliseconds_of
-from schemas.topics import Lane
+from schemas.topics import OFFERS, Lane
 from state.catalogue import code_length, fixed_codes, limits_of, series_of
 from state.decided import as_declared, or_false, packed_claim, rest_of, serial_of
-from state.keys import code_key, customer_key, request_key
+from state.keys import code_key, customer_key, request_scope, spread
 from state.tables import Tables, generation_of
 
 Fact = list[Any]
@@ -38,7 +38,7 @@ class Restorer:
     def __init__(self, tables: Tables, memory_days: int, decimals: int) -> None:
         self._tables, self._memory_days, self._decimals = tables, memory_days, decimals
         self._numbers: dict[str, int] = {}
-        self._applied: dict[str, int] = {}
+        self._applied: dict[str, dict[int, int]] = {}
         self._empty()
 
     def _empty(self) -> None:
@@ -51,7 +51,7 @@ class Restorer:
         self._others: list[Fact] = []
         self._progress: dict[str, list[Any]] = {}
         self._requests: defaultdict[int, list[bytes]] = defaultdict(list)
-        self._chains: dict[str, list[int]] = {}
+        self._began: defaultdict[str, dict[int, int]] = defaultdict(dict)
 
     def take(self) -> dict[str, Any]:
         """What one merge puts into the ledger; begins anew."""
@@ -64,7 +64,11 @@ class Restorer:
             "others": self._others,
             "progress": self._progress,
             "requests": self._requests,
-            "chains": self._chains,
+            "chains": {
+                f"{lane}:{p}": [first, self._applied[lane][p]]
+                for lane, begun in self._began.items()
+                for p, first in begun.items()
+            },
         }
         self._empty()
         return taken
@@ -107,16 +111,16 @@ class Restorer:
 
     def begin(self, lane: Lane, applied: dict[int, int]) -> None:
         """Below which offset each partition's requests are in the ledger."""
-        self._applied.update((f"{lane.name}:{p}", offset) for p, offset in applied.items())
+        self._applied.setdefault(lane.name, {}).update(applied)
 
     def add(self, lane: Lane, said: dict[str, Any]) -> bool:
         """The next outcome of its partition. False: the ledger has it."""
-        source = said["source"]
-        place, offset = f"{lane.name}:{source['partition']}", source["offset"]
-        if offset < self._applied[place]:
+        source, applied = said["source"], self._applied[lane.name]
+        partition, offset = source["partition"], source["offset"]
+        if offset < applied[partition]:
             return False
-        self._chains.setdefault(place, [self._applied[place], 0])[1] = offset + 1
-        self._applied[place] = offset + 1
+        self._began[lane.name].setdefault(partition, applied[partition])
+        applied[partition] = offset + 1
         self.weight += 1
         self._note_change(lane, said)
         return True
@@ -263,8 +267,8 @@ class Restorer:
         self, lane: Lane, said: dict[str, Any], change: dict[str, Any], at: int, generation: int
     ) -> None:
         offer_id = said["offer_id"]
-        scope = offer_id if lane.name == "offers" else str(self._numbers[offer_id])
-        key = request_key(lane.name, scope, said["request_id"])
+        number = self._numbers[offer_id] if lane is not OFFERS else None
+        key = spread(request_scope(lane.name, number or offer_id) + said["request_id"].encode())
         decision = [
             said["reason"] or False,
             change["sequence"] or False,

@@ -16,6 +16,8 @@ from state.tables import BucketOf, Tables, buckets_of, seconds_to_live
 STAMPS_AN_EPOCH = 1_000_000_000
 #: Buckets that one call splits, or lets expire.
 _BUCKETS_A_CALL = 2_000
+#: Merges that Redis has to do while the next is collected: it never waits for one.
+_MERGES_AHEAD = 2
 
 
 class Restoring(Calls):
@@ -130,29 +132,30 @@ class Restoring(Calls):
 
     @contextmanager
     def merging(self, token: str) -> Iterator[Callable[[dict[str, Any]], None]]:
-        """Hands out a `merge` that isn't waited for: the next one, or the end of the block, does.
+        """Hands out a `merge` that isn't waited for: a later one, or the end of the block, does.
 
         So Redis works while the next changes are collected, and no thread is needed for it.
         """
         connection = self._answered(self.client.connection_pool.get_connection)
-        underway = False
+        underway = 0
 
-        def wait() -> None:
+        def wait(most: int) -> None:
             nonlocal underway
-            if underway and self._answered(connection.read_response)[0] != b"OK":
-                raise Fenced("another restorer took over")
-            underway = False
+            while underway > most:
+                if self._answered(connection.read_response)[0] != b"OK":
+                    raise Fenced("another restorer took over")
+                underway -= 1
 
         def merge(changes: dict[str, Any]) -> None:
             nonlocal underway
             call = "EVAL", RESTORE.text, 1, self.base, token, self._pack(changes)
-            wait()
-            underway = True
+            wait(_MERGES_AHEAD - 1)
+            underway += 1
             self._answered(partial(connection.send_command, *call))
 
         try:
             yield merge
-            wait()
+            wait(0)
         finally:
             if underway:
                 connection.disconnect()

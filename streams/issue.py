@@ -40,7 +40,7 @@ class Issuing:
         others: list[Any] = []
         received_since = 0
         if offer is not None:
-            of_request = request_key("issue", str(offer.number), request["request_id"])
+            of_request = request_key("issue", offer.number, request["request_id"])
             of_customer = customer_key(offer.number, customer_id)
             starts = offer.starts(self._calendar, second, day)
             expires = offer.expires(self._calendar, day)

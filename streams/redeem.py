@@ -62,7 +62,7 @@ class Redeeming:
         starts, expires = 0, None
         if offer is not None:
             if request["type"] != "validate":
-                key = request_key("redeem", str(offer.number), request_id)
+                key = request_key("redeem", offer.number, request_id)
             of_customer = customer_key(offer.number, customer_id)
             if request["type"] != "reverse":
                 verdict, discount, discount_minor = self._judged(offer, request)

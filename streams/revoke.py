@@ -29,7 +29,7 @@ class Revoking:
         content = request["fingerprint"] = fingerprint("revoke", request["scope"], customers)
         key, of_customers = b"", list[Any]()
         if offer is not None:
-            key = request_key("revoke", str(offer.number), request["request_id"])
+            key = request_key("revoke", offer.number, request["request_id"])
             of_customers = [[one, customer_key(offer.number, one)] for one in customers]
         return RevokeOp(
             offset,

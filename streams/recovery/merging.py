@@ -18,7 +18,7 @@ from state.tables import Tables, begin_of, remembered_at
 from streams.broker import read_all
 from streams.fault_points import reach
 from streams.recovery.offsets import Offsets
-from streams.recovery.reading import Bounds, bounds_from, count_since, outcomes_from
+from streams.recovery.reading import Bounds, bounds_from, counts_since, outcomes_from
 from streams.settings import Settings
 
 logger = logging.getLogger("redeemonce")
@@ -89,14 +89,11 @@ class Merging:
         """Buckets for all that may come, so that none is split while entries come."""
         memory_days = self._ledger.memory_days
         generations = remembered_at(time.time_ns() // 1_000_000, memory_days)
-        since = {
-            generation: sum(
-                count_since(self._settings, lane, bounds, begin_of(generation, memory_days))
-                for lane, bounds in missing.items()
-            )
-            for generation in (*generations, generations.stop)
+        begins = {each: begin_of(each, memory_days) for each in (*generations, generations.stop)}
+        since = counts_since(self._settings, missing, begins.values())
+        requests = {
+            each: max(since[begins[each]] - since[begins[each + 1]], 0) for each in generations
         }
-        requests = {each: max(since[each] - since[each + 1], 0) for each in generations}
         customers = sum(end - first for first, end in missing[ISSUE].values())
         return self._ledger.lay_out(self._token, customers, requests)
 

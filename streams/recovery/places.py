@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import orjson
+from confluent_kafka import Producer
 
 from schemas.topics import PLACES, Lane
 from streams.broker import ANSWER_TIMEOUT_S, BrokerError, producer, read_all
@@ -40,7 +41,7 @@ def register(settings: Settings, lanes: Iterable[Lane]) -> None:
             f"Another worker was started for the place {settings.place!r} and has taken it over: "
             "this one ends. Give each worker a REDEEMONCE_WORKER_ID of its own."
         )
-    client, ours = producer(settings), ours or uuid.uuid4().hex
+    client, ours = _producer(settings), ours or uuid.uuid4().hex
     said = orjson.dumps({"place": settings.place, "process": ours})
     for name in sorted(wanted):
         client.produce(settings.topic(PLACES), said, name)
@@ -67,7 +68,14 @@ def newest_epoch(settings: Settings) -> int:
 
 
 def announce_epoch(settings: Settings, epoch: int) -> None:
-    client = producer(settings)
+    client = _producer(settings)
     client.produce(settings.topic(PLACES), str(epoch).encode(), _EPOCH)
     if client.flush(ANSWER_TIMEOUT_S * 3):
         raise BrokerError("the epoch could not be written down; Kafka didn't answer")
+
+
+def _producer(settings: Settings) -> Producer:
+    """One that knows the topic: a record of one that doesn't waits half a second for that."""
+    client = producer(settings)
+    client.list_topics(settings.topic(PLACES), ANSWER_TIMEOUT_S)
+    return client

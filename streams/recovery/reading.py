@@ -1,13 +1,14 @@
 """Outcomes from where a partition's requests are at some offset: they lie in that order."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import orjson
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka.admin import OffsetSpec
 
 from schemas.topics import Lane
-from streams.broker import BrokerError, consumer, ends_of, partitions_of
+from streams.broker import BrokerError, admin, consumer, ends_of, partitions_of
 from streams.settings import Settings
 
 #: How far before the end a partition is looked into first, and how many times farther the next.
@@ -58,18 +59,29 @@ def _first_sources(client: Consumer, name: str, begins: dict[int, int]) -> dict[
     return found
 
 
-def count_since(settings: Settings, lane: Lane, bounds: Bounds, moment: int) -> int:
-    """How many records within these bounds were written since then (milliseconds since 1970)."""
-    name = settings.topic(lane.outcomes)
-    client = consumer(settings, settings.topic_prefix + "redeemonce-reader")
-    try:
-        wanted = [TopicPartition(name, p, moment) for p in bounds]
-        found = client.offsets_for_times(wanted, _WAIT_S) if wanted else []
-    finally:
-        client.close()
-    begins = {each.partition: each.offset for each in found if each.offset >= 0}
+def counts_since(
+    settings: Settings, bounds: Mapping[Lane, Bounds], moments: Iterable[int]
+) -> dict[int, int]:
+    """How many records within these bounds were written since each moment (milliseconds since
+    1970)."""
+    ends = {
+        TopicPartition(settings.topic(lane.outcomes), p): (first, end)
+        for lane, found in bounds.items()
+        for p, (first, end) in found.items()
+    }
+    return {moment: _count_since(settings, ends, moment) for moment in moments}
+
+
+def _count_since(
+    settings: Settings, bounds: Mapping[TopicPartition, tuple[int, int]], moment: int
+) -> int:
+    asked = {place: OffsetSpec.for_timestamp(moment) for place in bounds}
+    answers = admin(settings).list_offsets(asked, request_timeout=_WAIT_S) if asked else {}
+    found = {place: answer.result().offset for place, answer in answers.items()}
     return sum(
-        max(0, end - max(first, begins[p])) for p, (first, end) in bounds.items() if p in begins
+        max(0, end - max(first, found[place]))
+        for place, (first, end) in bounds.items()
+        if found[place] >= 0  # -1: none is that young
     )
 
 

@@ -217,37 +217,41 @@ class Desk:
 
     def restore(
         self, backwards: bool = False, dies_after: int | None = None, keeps: bool = False,
-        a_call: int = 1_000,
+        a_call: int = 1_000, expected: int = 0,
     ) -> None:  # fmt: skip
         """Make the ledger whole from the committed outcomes; what wasn't committed is as never
         decided, but for what Redis holds where that is kept (``keeps``).
 
         ``backwards``: the last partitions first; ``dies_after``: so many merges of ``a_call``
-        outcomes a first restorer makes, before another one goes on.
+        outcomes a first restorer makes, before another one goes on; ``expected``: for so many
+        entries more the tables get their buckets first.
         """
         self.ledger.close()
         with self.locked():
             if not keeps:
                 self.ledger.begin_anew(TOKEN, self._epoch)
             if dies_after is not None:
-                self._merge(backwards, a_call, dies_after)
-            self._merge(backwards, a_call)
+                self._merge(backwards, a_call, expected, dies_after)
+            self._merge(backwards, a_call, expected)
         self.open({at.place: at.committed for at in self.partitions.values()})
         for at in self.partitions.values():
             at.answers.clear()
         self.take_over()
 
-    def _merge(self, backwards: bool, a_call: int, most: int | None = None) -> None:
-        tables = self.laid_out()
+    def _merge(
+        self, backwards: bool, a_call: int, expected: int, dies_after: int | None = None
+    ) -> None:
+        tables = self.laid_out(expected)
         restorer = Restorer(tables, self.ledger.memory_days, self.settings.decimals)
-        for changes in islice(self._changes(restorer, backwards, a_call), most):
+        for changes in islice(self._changes(restorer, backwards, a_call), dies_after):
             self.ledger.merge(TOKEN, changes)
-        self.ledger.settle(TOKEN, tables, self.ledger.memory_days)
+        if dies_after is None:
+            self.ledger.settle(TOKEN, tables, self.ledger.memory_days)
 
-    def laid_out(self, entries: int = 0) -> Tables:
+    def laid_out(self, entries: int = 0, token: str = TOKEN) -> Tables:
         """Those of a restorer that expects so many entries in each."""
         generations = remembered_at(self.now, self.ledger.memory_days)
-        return self.ledger.lay_out(TOKEN, entries, dict.fromkeys(generations, entries))
+        return self.ledger.lay_out(token, entries, dict.fromkeys(generations, entries))
 
     def _changes(self, restorer: Restorer, backwards: bool, a_call: int) -> Iterator[Any]:
         """What each merge is to put there: of offers, then lane by lane what isn't applied."""

@@ -4,9 +4,12 @@ from itertools import pairwise
 from math import ceil
 
 import pytest
+from redis.exceptions import ResponseError
 
 from state.ledger import Ledger
+from state.restore import Restorer
 from streams.settings import Settings
+from tests.ledger.copies import copy_of, put_back
 from tests.ledger.desk import NOW, Desk
 from tests.world import create, issue, redeem
 
@@ -119,3 +122,53 @@ def test_every_key_begins_with_the_organisations_prefix(
     neighbour.wipe(everything=True)
     assert set(ledger.client.scan_iter(match=ours, count=5000)) == before
     assert desk.reasons(issue("c-1")) == ["accepted"]
+
+
+@pytest.mark.parametrize("expected", [0, 200, 30_000])
+@pytest.mark.parametrize(
+    ("keeps", "dies_after"), [(False, None), (False, 4), (True, None), (True, 4)],
+    ids=["from nothing", "from nothing, died", "kept", "kept, died"],
+)  # fmt: skip
+def test_a_restore_gives_tables_their_buckets_first(
+    desk: Desk, ledger: Ledger, keeps: bool, dies_after: int | None, expected: int
+) -> None:
+    """However many it expects, each entry is found, and forgotten in time; growth goes on."""
+    # given
+    desk.ask(*(issue(f"c-{n}", request_id=f"i-{n}") for n in range(1000)))
+    copy = copy_of(ledger)
+    desk.ask(*(issue(f"c-{n}", request_id=f"i-{n}") for n in range(1000, 2000)))
+    if keeps:
+        put_back(ledger, copy)
+
+    # when
+    desk.restore(dies_after=dies_after, keeps=keeps, a_call=100, expected=expected)
+    desk.ask(*(issue(f"c-{n}", request_id=f"i-{n}") for n in range(2000, 3000)))
+
+    # then
+    for table, size in (("customers", 3000), (f"requests:{GENERATION}", 3001)):
+        found = entries(ledger, table)
+        assert sum(found) == int(ledger.client.hget(ledger.base + "sizes", table)) == size
+        assert max(found) < 4 * LOAD
+    again = desk.ask(*(issue(f"c-{n}", request_id=f"i-{n}") for n in range(3000)))
+    assert all(one["outcome"] == "accepted" and one["replayed"] for one in again)
+    anew = desk.reasons(*(issue(f"c-{n}", request_id=f"j-{n}") for n in range(3000)))
+    assert set(anew) == {"customer_limit_reached"}
+    buckets = list(ledger.client.scan_iter(match=f"{ledger.base}requests:*", count=5000))
+    assert min(ledger.client.ttl(bucket) for bucket in buckets) > 0
+
+
+def test_a_restore_that_is_cut_short_by_an_error_is_made_anew(desk: Desk, ledger: Ledger) -> None:
+    """What an error of a script leaves behind is no state that ever was: it has no epoch."""
+    desk.ask(*(issue(f"c-{n}") for n in range(10)))
+    ledger.close()
+    assert ledger.lock_for_restore("mine", 30)
+    tables = desk.laid_out(token="mine")
+    restorer = Restorer(tables, ledger.memory_days, desk.settings.decimals)
+    changes = restorer.take()
+    changes["customers"] = [tables.customers(b"1234x"), b"1234x", b"", b"wrong", b"x", b""]
+    ledger.client.set(b"wrong", b"a string")
+
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        ledger.merge("mine", changes)
+
+    assert ledger.epoch() == 0
