@@ -1,6 +1,6 @@
 """What only a restorer does to the ledger: it holds the lock, and puts outcomes into it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain
@@ -72,18 +72,19 @@ class Restoring(Calls):
         for some in self._keys(everything):
             self._answered(partial(self.client.unlink, *some))
 
-    def begin_anew(self, token: str, epoch: int) -> None:
-        """A closed ledger of this epoch that holds nothing."""
-        for _ in self.wiping(token, epoch):
+    def begin_anew(self, token: str, epoch: int, places: Iterable[str] = ()) -> None:
+        """A closed ledger of this epoch that holds nothing, of none of these places."""
+        for _ in self.wiping(token, epoch, places):
             pass
 
-    def wiping(self, token: str, epoch: int) -> Iterator[None]:
+    def wiping(self, token: str, epoch: int, places: Iterable[str] = ()) -> Iterator[None]:
         """The steps of `begin_anew`. One half wiped is of no epoch."""
         first = [f"{self.base}{name}".encode() for name in ("open", "epoch")]
         for some in chain([first], self._keys()):
             self._as_restorer(WIPE, token, b"", *some)
             yield
-        self._as_restorer(WIPE, token, b"%d" % epoch)
+        chains = (f"{self.base}chain:{place}".encode() for place in places)
+        self._as_restorer(WIPE, token, b"%d" % epoch, *chains)
 
     def _keys(self, everything: bool = False) -> Iterator[list[bytes]]:
         """All keys, some thousand at a time, but for the restorer's lock unless that too."""

@@ -87,6 +87,9 @@ def restore(
     committed = make_sure_of_offsets(settings)
     wait_for_transactions(settings)
     epoch = newest_epoch(settings)
+    places = {
+        f"{lane}:{p}": offset for lane, found in committed.items() for p, offset in found.items()
+    }
     merging = Merging(settings, ledger, token, progress)
     if not from_nothing and ledger.epoch() == epoch and lacks_nothing(ledger, committed):
         source: Source = "whole"
@@ -96,14 +99,11 @@ def restore(
     else:
         source = "nothing"
         logger.warning("The ledger isn't the committed one: making it again from the outcomes")
-        ledger.begin_anew(token, epoch)
+        ledger.begin_anew(token, epoch, places)
     if source != "whole":
         merging.run(committed)
     # Only now: whoever goes on after one that died here finds the ledger of the newest epoch.
     announce_epoch(settings, epoch + 1)
-    places = {
-        f"{lane}:{p}": offset for lane, found in committed.items() for p, offset in found.items()
-    }
     ledger.open(token, epoch + 1, places)
     restored = Restored(source, merging.outcomes, time.monotonic() - began)
     if source != "whole":

@@ -25,10 +25,19 @@ def holds_what_was_committed(
     committed is committed as it stands there.
     """
     epoch = ledger.epoch()
-    if not 0 < epoch <= newest:
+    if not 0 < epoch <= newest or _lacks_progress(ledger, committed):
         return False
     return epoch == newest or all(
         _are_committed(settings, ledger, lane, committed[lane.name]) for lane in LANES
+    )
+
+
+def _lacks_progress(ledger: Ledger, committed: Offsets) -> bool:
+    """Whether keys are gone that every ledger has, so that it would be merged a second time."""
+    return any(
+        offset > 0 and ledger.applied(lane, partition) is None
+        for lane, offsets in committed.items()
+        for partition, offset in offsets.items()
     )
 
 

@@ -95,6 +95,21 @@ def test_without_anything_all_is_merged(made: Found) -> None:
     assert content(made.ledger) == whole
 
 
+def test_a_ledger_that_lost_how_far_a_partition_is_decided_is_made_anew(made: Found) -> None:
+    """Nothing would say what of its outcomes is there."""
+    # given
+    whole = content(made.ledger)
+    lost, _ = next(one for one in chains(made.ledger) if one[1] > 0)
+
+    # when
+    made.ledger.client.delete(lost)
+    restored = made.restore()
+
+    # expect
+    assert restored.source == "nothing"
+    assert content(made.ledger) == whole
+
+
 def test_an_old_copy_is_kept_where_its_decisions_are_the_committed_ones(made: Found) -> None:
     # given
     copy = copy_of(made.ledger)
