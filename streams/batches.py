@@ -1,8 +1,10 @@
 """What goes from the source to an agent and back: record batches in, emissions out."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from math import inf
 from typing import NamedTuple
 
 
@@ -12,7 +14,7 @@ class Record(NamedTuple):
     value: bytes | None
 
 
-def fitting(records: Sequence[Record], limit: int) -> int:
+def fitting(records: Sequence[Record], limit: float) -> int:
     """How many of them, from the first on, have this many bytes together; one at the least."""
     size = 0
     for number, record in enumerate(records):
@@ -23,14 +25,40 @@ def fitting(records: Sequence[Record], limit: int) -> int:
 
 
 class Part(NamedTuple):
-    """One partition's share of a batch. ``from_`` and ``to`` are consumer positions: offsets have
-    holes, so neither needs to be a record's."""
+    """One partition's share of a batch, or a piece of that. ``from_`` and ``to`` are consumer
+    positions: offsets have holes, so neither needs to be a record's. ``committed``: below which
+    offset Kafka has outcomes, when the batch was read."""
 
     partition: int
     claim: int
+    committed: int
     from_: int
     to: int
     records: list[Record]
+
+
+def cut(part: Part, most: int, most_bytes: float = inf) -> Iterator[Part]:
+    """Pieces of it, each of so many records and bytes at the most, or of one record."""
+    position, first = part.from_, 0
+    while first < len(part.records):
+        records = part.records[first : first + most]
+        records = records[: fitting(records, most_bytes)]
+        first += len(records)
+        to = part.to if first == len(part.records) else records[-1].offset + 1
+        yield part._replace(from_=position, to=to, records=records)
+        position = to
+
+
+def shares(parts: Iterable[Part], most: int) -> Iterator[list[Part]]:
+    """The same records in the same order, so many at a time at the most."""
+    share: list[Part] = []
+    for piece in chain.from_iterable(cut(part, most) for part in parts):
+        if share and sum(len(each.records) for each in share) + len(piece.records) > most:
+            yield share
+            share = []
+        share.append(piece)
+    if share:
+        yield share
 
 
 class Emission(NamedTuple):

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from schemas.requests import Reader, Unreadable
@@ -12,7 +12,7 @@ from schemas.topics import Lane
 from state.catalogue import Catalogue
 from state.layout import Head
 from state.ledger import Chain, Decided, Ledger, LedgerAway, Stale, Transition
-from streams.batches import Batch, Emission, Part, fitting
+from streams.batches import Batch, Emission, Part, cut
 from streams.fault_points import reach
 from streams.metrics import LaneMetrics
 from streams.outcomes import Outgoing
@@ -27,25 +27,6 @@ PIECE_RECORDS = {"redeem": 250, "issue": 250, "revoke": 50, "offers": 1}
 PIECE_BYTES = 1 << 18
 #: Pieces that wait for Redis, so that it never waits for the next one.
 PIECES_AHEAD = 2
-
-
-class Piece(NamedTuple):
-    """So much of a partition's share as one call decides. ``committed``: of the whole share."""
-
-    part: Part
-    committed: int
-
-
-def pieces_of(parts: list[Part], most: int) -> Iterator[Piece]:
-    for part in parts:
-        position, first = part.from_, 0
-        while first < len(part.records):
-            last = fitting(part.records[first : first + most], PIECE_BYTES)
-            records = part.records[first : first + last]
-            first += last
-            to = part.to if first == len(part.records) else records[-1].offset + 1
-            yield Piece(part._replace(from_=position, to=to, records=records), part.from_)
-            position = to
 
 
 class Work(Protocol):
@@ -90,7 +71,8 @@ class Decider:
         """
         began = time.perf_counter()
         now = time.time_ns() // 1_000_000
-        pieces = deque(pieces_of(batch.parts, PIECE_RECORDS[self.work.lane.name]))
+        most = PIECE_RECORDS[self.work.lane.name]
+        pieces = deque(piece for part in batch.parts for piece in cut(part, most, PIECE_BYTES))
         emissions: list[Emission] = []
         told_again = self.ledger.told_again
         while pieces:
@@ -110,26 +92,26 @@ class Decider:
             self.metrics.replayed.inc(count)
             logger.info("%s: %d requests decided before, told again", self.work.lane.name, count)
 
-    async def _decide(self, pieces: deque[Piece], emissions: list[Emission], now: int) -> None:
+    async def _decide(self, pieces: deque[Part], emissions: list[Emission], now: int) -> None:
         """Takes every piece that is decided from the left, and adds what to say of it."""
         chain = Chain()
-        asked: deque[tuple[Piece, list[Any], asyncio.Future[list[Decided]]]] = deque()
+        asked: deque[tuple[Part, list[Any], asyncio.Future[list[Decided]]]] = deque()
 
         async def word_first() -> None:
             piece, requests, answer = asked[0]
             decisions = await answer
             reach(self.work.lane.name, "after_script")
-            emissions.extend(self._emit(piece.part, requests, decisions, now))
+            emissions.extend(self._emit(piece, requests, decisions, now))
             asked.popleft()
             pieces.popleft()
 
         try:
             for piece in tuple(pieces):
-                requests = [self.work.reader.read(record.value) for record in piece.part.records]
+                requests = [self.work.reader.read(record.value) for record in piece.records]
                 if self._look_up is not None:
                     readable = [request for request in requests if type(request) is dict]
                     await self._look_up(readable, self.ledger)
-                operations = self._operations(piece.part, requests)
+                operations = self._operations(piece, requests)
                 head = self._head(piece, now)
                 reach(self.work.lane.name, "before_script")
                 answer = self.ledger.decide(chain, self.work.transition, head, operations)
@@ -150,14 +132,14 @@ class Decider:
             ]
         )
 
-    def _head(self, piece: Piece, now: int) -> Head:
+    def _head(self, piece: Part, now: int) -> Head:
         return Head(
             self.work.lane.name,
-            piece.part.partition,
-            piece.part.claim,
+            piece.partition,
+            piece.claim,
             piece.committed,
-            piece.part.from_,
-            piece.part.to,
+            piece.from_,
+            piece.to,
             now,
             self.ledger.memory_days,
             self.catalogue.stamp if self.work.judges_by_offers else False,

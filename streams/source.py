@@ -8,9 +8,11 @@ away before its batch is settled.
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 from confluent_kafka import (
@@ -26,7 +28,7 @@ from mode import Service
 
 from schemas.topics import CURRENT_OFFERS, DEAD_LETTERS, Lane, Topic
 from state.ledger import Ledger, LedgerAway
-from streams.batches import Batch, Emission, Part, Record, fitting
+from streams.batches import Batch, Emission, Part, Record, fitting, shares
 from streams.broker import consumer, producer
 from streams.fault_points import reach
 from streams.metrics import LaneMetrics
@@ -36,8 +38,11 @@ from streams.settings import Settings
 logger = logging.getLogger("redeemonce")
 T = TypeVar("T")
 
-#: Records of a transaction at the most, by lane: the more, the less the broker works for each.
+#: Records of a batch at the most, by lane.
 BATCH_RECORDS = {"redeem": 8000, "issue": 8000, "revoke": 50, "offers": 100}
+#: And of one of its transactions: the broker works on one while the next is decided. The more, the
+#: less it works for each record.
+TRANSACTION_RECORDS = 2000
 #: And bytes, of each partition: requests may have a megabyte, and a batch its time.
 PART_BYTES = 1 << 22
 #: Seconds a batch waits for more records after its first, and a poll for the first.
@@ -123,7 +128,7 @@ class Log:
         self._producer.list_topics(self._settings.topic(topic), 10)
 
     def poll(self) -> list[Part]:
-        """The next batch by partitions, its transaction begun; empty when there is nothing."""
+        """The next batch by partitions; empty when there is nothing."""
         first = self._consumer.poll(IDLE_S)
         if first is None:
             return []
@@ -136,20 +141,17 @@ class Log:
                 by_partition.setdefault(message.partition(), []).append(message)
         self._find_positions([p for p in by_partition if p not in self._positions])
         parts = [self._part(p, found) for p, found in by_partition.items()]
-        parts = [self._cut(part) for part in parts if part.records]
-        if parts:
-            self._producer.begin_transaction()
-        return parts
+        return [self._cut(part) for part in parts if part.records]
 
     def commit(self, parts: list[Part], emissions: list[Emission], deadline: float) -> bool:
-        """Make the outcomes and the requests' offsets visible at once.
+        """Make the outcomes and the requests' offsets visible at once, in a transaction.
 
-        False: nothing was, and the batch will be read again. The ledger then answers the same.
+        False: nothing was, and the batch has to be read again. The ledger then answers the same.
         """
-        for attempt in range(_ATTEMPTS):
+        began = time.perf_counter()
+        for _ in range(_ATTEMPTS):
             try:
-                if attempt:
-                    self._producer.begin_transaction()
+                self._producer.begin_transaction()
                 self._produce(emissions)
                 if not self._send_offsets(parts):
                     break
@@ -158,13 +160,24 @@ class Log:
                 reach(self._lane.name, "after_commit")
                 for part in parts:
                     self._positions[part.partition] = part.to
+                self._metrics.commit_seconds.observe(time.perf_counter() - began)
                 return True
             except KafkaException as failure:
                 self._abort(failure.args[0])
                 if time.monotonic() > deadline:
                     break
-        self._rewind(parts)
         return False
+
+    def rewind(self, parts: list[Part]) -> None:
+        """Read them again, from the first of each partition: what the client has buffered comes
+        after it."""
+        for part in reversed(parts):
+            place = TopicPartition(self._topic, part.partition, part.from_)
+            try:
+                self._consumer.seek(place)
+            except KafkaException:  # not ours any more: its next owner begins where Kafka says
+                self._claims.pop(part.partition, None)
+                self._positions.pop(part.partition, None)
 
     def close(self) -> None:
         self._consumer.close()
@@ -214,7 +227,7 @@ class Log:
             if message.offset() >= expected:
                 records.append(Record(message.offset(), message.key(), message.value()))
                 expected = message.offset() + 1
-        return Part(partition, self._claims[partition], position, expected, records)
+        return Part(partition, self._claims[partition], position, position, expected, records)
 
     def _cut(self, part: Part) -> Part:
         """What is too much for a batch is read again for the next."""
@@ -224,16 +237,6 @@ class Log:
         to = part.records[count].offset
         self._consumer.seek(TopicPartition(self._topic, part.partition, to))
         return part._replace(records=part.records[:count], to=to)
-
-    def _rewind(self, parts: list[Part]) -> None:
-        """Read the batch again: what the client has buffered comes after it."""
-        for part in parts:
-            place = TopicPartition(self._topic, part.partition, part.from_)
-            try:
-                self._consumer.seek(place)
-            except KafkaException:  # not ours any more: its next owner begins where Kafka says
-                self._claims.pop(part.partition, None)
-                self._positions.pop(part.partition, None)
 
     # The transaction -----------------------------------------------------------------------------
 
@@ -314,27 +317,36 @@ def _generation(member: bytes) -> int:
     return int.from_bytes(member[7:11], "little", signed=True)
 
 
-#: Runs a call on the thread that has the Kafka clients.
-OnKafkaThread = Callable[..., Awaitable[Any]]
+#: Starts a call on the thread that has the Kafka clients.
+OnKafkaThread = Callable[..., "asyncio.Future[Any]"]
 #: What the agent says to a batch; the decisions are in the ledger then.
 Agent = Callable[[Batch], Awaitable[list[Emission]]]
 
 
-async def take_turn(
-    log: Log, agent: Agent, on_kafka_thread: OnKafkaThread, metrics: LaneMetrics
-) -> None:
-    """Poll, agent, commit: the one order there is. Where it raises, nobody knows how the batch
-    stands, and the worker has to start again."""
+async def take_turn(log: Log, agent: Agent, on_kafka_thread: OnKafkaThread) -> None:
+    """Poll, then agent and commit for each share of the batch, and nothing polled before the last
+    is settled: the one order there is. A share is committed while the next is decided; after one
+    that isn't committed, no later one is. Where it raises, nobody knows how the batch stands, and
+    the worker has to start again."""
     # A client call that hangs must not keep the partitions: leave, settle afresh.
     parts = await asyncio.wait_for(on_kafka_thread(log.poll), BATCH_S * 2)
     if not parts:
         return
-    batch, deadline = Batch(parts), time.monotonic() + BATCH_S
+    deadline = time.monotonic() + BATCH_S
     async with asyncio.timeout(BATCH_S):
-        emissions = await agent(batch)
-        began = time.perf_counter()
-        await on_kafka_thread(log.commit, batch.parts, emissions, deadline)
-    metrics.commit_seconds.observe(time.perf_counter() - began)
+        left = deque(shares(parts, TRANSACTION_RECORDS))
+        underway: asyncio.Future[bool] | None = None
+        for share in tuple(left):
+            emissions = await agent(Batch(share))
+            if underway is not None:
+                if not await underway:
+                    break
+                left.popleft()
+            underway = on_kafka_thread(log.commit, share, emissions, deadline)
+        if underway is not None and await underway:
+            left.popleft()
+        if left:
+            await on_kafka_thread(log.rewind, list(chain.from_iterable(left)))
 
 
 class Source(Service):
@@ -367,7 +379,7 @@ class Source(Service):
             await self._on_kafka_thread(self._log.start)
             self.joined.set()
             while not self._draining:
-                await take_turn(self._log, self._asked, self._on_kafka_thread, self._metrics)
+                await take_turn(self._log, self._asked, self._on_kafka_thread)
             await self._on_kafka_thread(self._log.close)
         except TimeoutError:
             start_again(f"{self.lane.name}: Kafka or Redis took longer than a batch may")
@@ -380,5 +392,5 @@ class Source(Service):
         await self._channel.put(batch)
         return await batch.settled
 
-    async def _on_kafka_thread(self, call: Callable[..., T], *arguments: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
+    def _on_kafka_thread(self, call: Callable[..., T], *arguments: Any) -> "asyncio.Future[T]":
+        return asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)

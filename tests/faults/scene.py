@@ -2,13 +2,16 @@
 
 import re
 import signal
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from random import Random
 
 import psutil
 from redis import RedisError
 
+from state.keys import base
 from tests.faults.stand import Stand
 from tests.world import World
 
@@ -17,8 +20,11 @@ PLACES = ("w0", "w1", "w2")
 LANES = ("redeem", "issue")
 #: A worker that comes and goes, and one that takes another's place.
 EXTRA, TWIN = "extra", "twin"
-#: How a worker's log says that others had claimed its partitions.
-FENCED = re.compile(r"Starting again: \w+: Fenced")
+#: How a worker's log says it: others claimed its partitions, the ledger isn't open, or lost writes.
+TURNED_AWAY = {
+    how: re.compile(rf"Starting again: \w+: {how.capitalize()}")
+    for how in ("FENCED", "CLOSED", "BEHIND")
+}
 
 
 class Scene:
@@ -28,6 +34,8 @@ class Scene:
         self.stand, self.world, self.chance = stand, world, chance
         self.places = list(PLACES)
         self._numbers = {name: number for number, name in enumerate((*PLACES, EXTRA, TWIN))}
+        #: How far each worker's log is read, and what was seen in it.
+        self._read, self._seen = Counter[Path](), Counter[str]()
         self._threads = ThreadPoolExecutor(2, "story")
 
     def pick(self) -> str:
@@ -91,9 +99,25 @@ class Scene:
         same = [key for key, claim in before.items() if now.get(key) in (None, claim)]
         return bool(before) and not same
 
-    def fenced(self, place: str) -> int:
-        """How often Redis has turned that place's worker away as one that others have replaced."""
-        return len(FENCED.findall(self.world.log(place)))
+    def turned_away(self, how: str) -> int:
+        """How often the ledger has turned some worker away like that."""
+        for path in self.world.logs.glob("*.log"):
+            with path.open("rb") as log:
+                log.seek(self._read[path])
+                lines, newline, _ = log.read().rpartition(b"\n")
+            self._read[path] += len(lines + newline)
+            text = lines.decode(errors="replace")
+            self._seen.update({name: len(said.findall(text)) for name, said in TURNED_AWAY.items()})
+        return self._seen[how]
+
+    def is_open(self) -> bool:
+        """Whether workers may decide on the ledger as it is."""
+        redis = self.stand.client()
+        try:
+            opened = redis.get(base(self.world.settings.topic_prefix) + "open")
+            return bool(opened and opened.decode() == redis.info("server")["run_id"])
+        except RedisError:
+            return False
 
     def doing(self, work: Callable[[], None]) -> Callable[[], bool]:
         """Do it beside; answers whether it is done. Raises what that raised."""

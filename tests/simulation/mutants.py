@@ -10,8 +10,8 @@ from confluent_kafka import KafkaException, Message, TopicPartition
 from state.layout import Head
 from state.ledger import Chain
 from streams import source
-from streams.batches import Batch, Emission, Part, fitting
-from streams.source import BATCH_S, CALL_S, Agent, Log, OnKafkaThread
+from streams.batches import Batch, Emission, Part, fitting, shares
+from streams.source import BATCH_S, CALL_S, Agent, Log, OnKafkaThread, take_turn
 from tests.simulation.redis_model import Answer, Content, ModelLedger, Rules
 from tests.simulation.shared import Variation
 
@@ -22,10 +22,10 @@ class _Committing(Log):
     def commit(self, parts: list[Part], emissions: list[Emission], deadline: float) -> bool:
         del deadline
         try:
+            self._producer.begin_transaction()
             return self._settled(parts, emissions)
         except KafkaException as failure:
             self._abort(failure.args[0])
-            self._rewind(parts)
             return False
 
     def _settled(self, parts: list[Part], emissions: list[Emission]) -> bool:
@@ -60,21 +60,21 @@ class OffsetsBeforeOutcomes(_Committing):
         return self._move_on(parts)
 
 
-async def commit_then_decide(
-    log: Log, agent: Agent, on_kafka_thread: OnKafkaThread, _: Any
-) -> None:
+async def commit_then_decide(log: Log, agent: Agent, on_kafka_thread: OnKafkaThread) -> None:
     """The offsets first, then the ledger; the outcomes go with the next transaction."""
     parts = await on_kafka_thread(log.poll)
-    if parts and await on_kafka_thread(log.commit, parts, [], time.monotonic() + BATCH_S):
+    if not parts:
+        return
+    if await on_kafka_thread(log.commit, parts, [], time.monotonic() + BATCH_S):
         emissions = await agent(Batch(parts))
         await on_kafka_thread(log._producer.begin_transaction)
         await on_kafka_thread(log._produce, emissions)
         await on_kafka_thread(log._producer.commit_transaction, CALL_S)
+    else:
+        await on_kafka_thread(log.rewind, parts)
 
 
-async def poll_before_it_is_settled(
-    log: Log, agent: Agent, on_kafka_thread: OnKafkaThread, _: Any
-) -> None:
+async def poll_before_it_is_settled(log: Log, agent: Agent, on_kafka_thread: OnKafkaThread) -> None:
     """Who polls while the batch is decided lets a partition go in the midst of it."""
     parts = await on_kafka_thread(log.poll)
     if not parts:
@@ -82,7 +82,27 @@ async def poll_before_it_is_settled(
     emissions = await agent(Batch(parts))
     for _ in range(3):
         await on_kafka_thread(_poll_for_callbacks, log)
-    await on_kafka_thread(log.commit, parts, emissions, time.monotonic() + BATCH_S)
+    if not await on_kafka_thread(log.commit, parts, emissions, time.monotonic() + BATCH_S):
+        await on_kafka_thread(log.rewind, parts)
+
+
+async def commit_on_after_a_failure(log: Log, agent: Agent, on_kafka_thread: OnKafkaThread) -> None:
+    """A share though the one before it is not committed."""
+    failed: list[Part] = []
+    for share in shares(await on_kafka_thread(log.poll), source.TRANSACTION_RECORDS):
+        emissions = await agent(Batch(share))
+        if not await on_kafka_thread(log.commit, share, emissions, time.monotonic() + BATCH_S):
+            failed += share
+    await on_kafka_thread(log.rewind, failed)
+
+
+async def say_that_it_is_committed(log: Log, agent: Agent, on_kafka_thread: OnKafkaThread) -> None:
+    """Of what comes before a share, whose commit is only under way."""
+
+    async def told_so(batch: Batch) -> list[Emission]:
+        return await agent(Batch([part._replace(committed=part.from_) for part in batch.parts]))
+
+    await take_turn(log, told_so, on_kafka_thread)
 
 
 def _poll_for_callbacks(log: Log) -> None:
@@ -93,8 +113,15 @@ def _poll_for_callbacks(log: Log) -> None:
 
 
 class NoSeekBack(Log):
-    def _rewind(self, parts: list[Part]) -> None:
+    def rewind(self, parts: list[Part]) -> None:
         del parts
+
+
+class SeekBackToTheLast(Log):
+    """Share of a partition that wasn't committed, not to the first."""
+
+    def rewind(self, parts: list[Part]) -> None:
+        super().rewind(parts[::-1])
 
 
 class NoSeekBackToTheRest(Log):
@@ -181,10 +208,11 @@ class Wrong(NamedTuple):
     shown_by: str
 
 
-_ANY, _ANSWER, _FROZEN = (
+_ANY, _ANSWER, _FROZEN, _SHARES = (
     "every interleaving of two workers",
     "an answer late or lost",
     "a worker frozen, a request a batch",
+    "a share committed once the next is decided",
 )
 MUTANTS = {
     "offsets in a transaction of their own, after the outcomes": Wrong(
@@ -196,6 +224,13 @@ MUTANTS = {
     "commit before the ledger is asked": Wrong(Variation(turn=commit_then_decide), _ANY),
     "poll before the batch is settled": Wrong(Variation(turn=poll_before_it_is_settled), _ANY),
     "no seek back after a batch was dropped": Wrong(Variation(NoSeekBack), _ANSWER),
+    "seek back to the last share of a batch": Wrong(Variation(SeekBackToTheLast), _SHARES),
+    "a share committed after one that isn't": Wrong(
+        Variation(turn=commit_on_after_a_failure), _SHARES
+    ),
+    "what is being committed is said to be": Wrong(
+        Variation(turn=say_that_it_is_committed), _SHARES
+    ),
     "no seek back to what a batch had no room for": Wrong(
         Variation(NoSeekBackToTheRest), "batches cut by their bytes"
     ),

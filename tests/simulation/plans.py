@@ -30,6 +30,12 @@ SMALL = {
     "Redis loses writes": _one(LOSE, TOGETHER),
     "an offer is edited": _one(EDIT, ALONE),
     "batches cut by their bytes": Plan(ALONE, faults=1, switches=0, part_bytes=1),
+    "a share committed while the next is decided": Plan(
+        TOGETHER, faults=1, switches=0, transaction_records=1
+    ),
+    "a share committed once the next is decided": Plan(
+        TOGETHER, faults=1, switches=0, transaction_records=1, kafka_first=False
+    ),
 }
 
 #: Takes minutes: `python -m tests.simulation --deep`.
@@ -68,9 +74,11 @@ def drawn(seed: int) -> Plan:
         workers=random.randint(1, 3),
         cap=random.randint(1, 6),
         batch_records=random.randint(1, 6),
+        transaction_records=random.randint(1, 6),
         piece_records=random.randint(1, 3),
         part_bytes=random.choice((1, 4, 1 << 22)),
         switches=inf,
         faults=random.randint(0, 6),
         kinds=kinds,
+        kafka_first=random.random() < 0.5,
     )

@@ -28,3 +28,5 @@ class Shared:
     broker: Broker
     redis: Redis
     variation: Variation = field(default_factory=Variation)
+    #: Of a worker's thread for Kafka and the one for Redis, which does its work first.
+    kafka_first: bool = True

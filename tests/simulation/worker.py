@@ -21,7 +21,7 @@ from streams.settings import Settings
 from streams.source import Clients, Log
 from tests.simulation.counting import Counting
 from tests.simulation.kafka_model import ModelConsumer, ModelProducer
-from tests.simulation.loop import Ended, Loop
+from tests.simulation.loop import KAFKA, Ended, Loop
 from tests.simulation.restoring import Restore
 from tests.simulation.shared import ATTEMPTS, Shared
 from tests.simulation.violation import Violation
@@ -81,7 +81,7 @@ class Worker(greenlet):
         log = variation.log(REDEEM, settings(), ledger, metrics(), self._clients())
         decider = Decider(Counting(), ledger, offers, settings(), metrics())
         try:
-            Loop(self).run_until_complete(self._turns(log, decider))
+            Loop(self, self.shared.kafka_first).run_until_complete(self._turns(log, decider))
         except (KafkaException, LedgerError, TimeoutError):  # what `Source` and the agent leave for
             raise StartAgain from None
 
@@ -89,14 +89,14 @@ class Worker(greenlet):
         loop = asyncio.get_running_loop()
 
         def on_kafka_thread(call: Callable[..., Any], *arguments: Any) -> Any:
-            return loop.run_in_executor(None, call, *arguments)
+            return loop.run_in_executor(KAFKA, call, *arguments)
 
         async def agent(batch: Batch) -> list[Emission]:
             return await decider.emissions(batch)
 
         await on_kafka_thread(log.start)
         while True:
-            await self.shared.variation.turn(log, agent, on_kafka_thread, metrics())
+            await self.shared.variation.turn(log, agent, on_kafka_thread)
 
     def _clients(self) -> Clients:
         def producer(*_: Any, **__: Any) -> Any:

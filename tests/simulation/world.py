@@ -29,6 +29,7 @@ EVERY_FAULT = frozenset((CRASH, FREEZE, LOSE, EDIT, ANSWER))
 class Plan:
     """A world to be, and how far it may go astray.
 
+    ``kafka_first``: of a worker's two threads the one with Kafka's clients is always the faster.
     ``switches``: how often a worker may be left though it could go on, or something that takes its
     time come early. ``faults``: how many, of which ``kinds``: a process killed, one frozen, Redis
     losing writes, an offer edited, an answer that goes wrong (each call has its own ways).
@@ -38,11 +39,13 @@ class Plan:
     workers: int = 2
     cap: int = 2
     batch_records: int = 8
+    transaction_records: int = 8
     piece_records: int = 1
     part_bytes: int = 1 << 22
     switches: float = inf
     faults: int = 0
     kinds: frozenset[str] = EVERY_FAULT
+    kafka_first: bool = True
     variation: Variation = field(default_factory=Variation)
 
 
@@ -60,8 +63,9 @@ class World:
         self.plan = plan
         places = [f"w{number}" for number in range(plan.workers)]
         self.shared = Shared(
-            Broker(plan.requests, places), Redis(plan.variation.rules(plan.cap)), plan.variation
-        )
+            Broker(plan.requests, places), Redis(plan.variation.rules(plan.cap)), plan.variation,
+            plan.kafka_first,
+        )  # fmt: skip
         self.trace: list[str] = []
         self.switches_left, self.faults_left = plan.switches, plan.faults
         self._workers = {place: self._start(place, place) for place in places}
@@ -225,6 +229,7 @@ def simulated(plan: Plan) -> Iterator[None]:
         patch("streams.source.start_again", leave_for_a_fresh_one),
         patch("streams.source._ATTEMPTS", ATTEMPTS),
         patch("streams.source.PART_BYTES", plan.part_bytes),
+        patch("streams.source.TRANSACTION_RECORDS", plan.transaction_records),
         patch.dict("streams.source.BATCH_RECORDS", redeem=plan.batch_records),
         patch.dict("streams.deciding.PIECE_RECORDS", redeem=plan.piece_records),
         patch("streams.source.logger.disabled", True),

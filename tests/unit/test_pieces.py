@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import pytest
 
-from streams.batches import Part, Record, fitting
-from streams.deciding import PIECE_BYTES, pieces_of
+from streams.batches import Part, Record, cut, fitting, shares
+from streams.deciding import PIECE_BYTES
 
 
 def record(offset: int, size: int) -> Record:
@@ -28,21 +28,43 @@ def test_so_many_records_fit(sizes: list[int], limit: int, count: int) -> None:
     assert fitting(records, limit) == count
 
 
-def testpieces_of_follow_each_other_without_a_gap() -> None:
+def test_pieces_follow_each_other_without_a_gap() -> None:
     # given records with a hole in their offsets, two of them large
     sizes = [100, 100, PIECE_BYTES, 100, 3 * PIECE_BYTES, 100, 100, 100]
     records = [record(10 + 2 * number, size) for number, size in enumerate(sizes)]
-    part = Part(3, 7, from_=9, to=99, records=records)
+    part = Part(3, 7, committed=8, from_=9, to=99, records=records)
 
     # when
-    pieces = list(pieces_of([part], most=2))
+    pieces = list(cut(part, 2, PIECE_BYTES))
 
     # expect
-    counts = [len(piece.part.records) for piece in pieces]
+    counts = [len(piece.records) for piece in pieces]
     assert counts == [2, 1, 1, 1, 2, 1]
-    assert [each for piece in pieces for each in piece.part.records] == records
-    assert pieces[0].part.from_ == 9
-    assert pieces[-1].part.to == 99
+    assert [each for piece in pieces for each in piece.records] == records
+    assert pieces[0].from_ == 9
+    assert pieces[-1].to == 99
     for one, next_ in pairwise(pieces):
-        assert one.part.to == next_.part.from_ == one.part.records[-1].offset + 1
-    assert {(p.committed, p.part.partition, p.part.claim) for p in pieces} == {(9, 3, 7)}
+        assert one.to == next_.from_ == one.records[-1].offset + 1
+    assert {(p.committed, p.partition, p.claim) for p in pieces} == {(8, 3, 7)}
+
+
+@pytest.mark.parametrize(
+    ("lengths", "most", "expected"),
+    [
+        ([3, 2], 10, [[3, 2]]),
+        ([3, 2], 4, [[3], [2]]),
+        ([5, 2], 2, [[2], [2], [1], [2]]),
+        ([5, 2], 4, [[4], [1, 2]]),
+        ([1, 1, 1], 2, [[1, 1], [1]]),
+        ([], 2, []),
+    ],
+)
+def test_shares_have_so_many_records_at_the_most(
+    lengths: list[int], most: int, expected: list[list[int]]
+) -> None:
+    parts = [
+        Part(p, 7, 0, 0, 50, [record(10 + n, 5) for n in range(length)])
+        for p, length in enumerate(lengths)
+    ]
+    found = list(shares(parts, most))
+    assert [[len(part.records) for part in share] for share in found] == expected

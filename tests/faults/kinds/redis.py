@@ -114,13 +114,14 @@ def lagging_replica_promoted(scene: Scene) -> Story:
     scene.stand.promote(replica)
 
 
-@kind("redis")
+@kind("redis", "worker", "kafka")
 def redis_lost_its_progress(scene: Scene) -> Story:
     """Some keys are gone from a server that runs: how far partitions are decided."""
-    redis = scene.stand.client()
+    yield scene.is_open
+    redis, behind = scene.stand.client(), scene.turned_away("BEHIND")
     keys = sorted(key for lane in LANES for key in redis.scan_iter(f"*chain:{lane}:*"))
     redis.delete(*scene.chance.sample(keys, scene.chance.randint(1, len(keys))))
-    yield 0.1
+    yield lambda: scene.turned_away("BEHIND") > behind
 
 
 @kind("redis")

@@ -67,10 +67,10 @@ def worker_frozen_before_script(scene: Scene) -> Story:
     place = scene.pick()
     scene.start(place, at_point(scene, "before_script", "stop"))
     yield lambda: scene.is_stopped(place)
-    claims, fenced = scene.claims(), scene.fenced(place)
+    claims, fenced = scene.claims(), scene.turned_away("FENCED")
     yield lambda: scene.claims_differ(claims)
     scene.signal(place, signal.SIGCONT)
-    yield lambda: scene.fenced(place) > fenced
+    yield lambda: scene.turned_away("FENCED") > fenced
 
 
 for _point in _IN_A_BATCH:
