@@ -134,9 +134,9 @@ local function grow(table_, count)
   call('HSET', base .. 'buckets', table_.short, count)
 end
 
--- Its buckets from `first` on are new. Where it was given more than it needs, so may be any other.
-local function let_expire(table_, first)
-  if table_.count > buckets_for(table_.before) then
+-- Buckets from `first` on are new. Where a table had more than it needs, so may be any other.
+local function let_expire(table_, first, made_ahead)
+  if made_ahead then
     for key in pairs(table_.dirty) do
       local bucket = bucket_of(table_, key)
       if call('TTL', bucket) < 0 then call('EXPIRE', bucket, table_.seconds_to_live) end
@@ -150,9 +150,10 @@ end
 local function write_table(table_)
   if not next(table_.dirty) then return end
   local first, due = table_.before > 0 and table_.count or 0, buckets_for(table_.entries)
+  local made_ahead = table_.count > buckets_for(table_.before)
   if due > table_.count and not table_.keeps_its_buckets then grow(table_, due) end
   for key in pairs(table_.dirty) do write(bucket_of(table_, key), key, table_.known[key]) end
   write_hashes()
-  if table_.seconds_to_live then let_expire(table_, first) end
+  if table_.seconds_to_live then let_expire(table_, first, made_ahead) end
   call('HSET', base .. 'sizes', table_.short, table_.entries)
 end
