@@ -16,7 +16,7 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
-from schemas.codes import why_no_code
+from schemas.codes import normalise, why_no_code
 from schemas.money import MONEY_PATTERN, to_minor
 from schemas.times import MOMENT_PATTERN, to_second
 from schemas.topics import MAX_RECORD_BYTES, MAX_REQUEST_BYTES
@@ -254,7 +254,8 @@ class Reader:
         self._currency, self._decimals = currency, decimals
 
     def read(self, value: bytes | None) -> dict[str, Any] | Unreadable:
-        """A request as a dict of its known fields, ``second`` and (redeem) ``amount_minor`` added.
+        """A request as a dict of its known fields, ``second`` and (redeem) ``amount_minor`` added,
+        a code normalised.
 
         Whatever is wrong comes back as an `Unreadable` whose detail begins with the field.
         """
@@ -276,6 +277,8 @@ class Reader:
         try:
             request: dict[str, Any] = validate(found)
             request["second"] = to_second(request["occurred_at"])
+            if "code" in request:
+                request["code"] = normalise(request["code"])
             if "bill" in request:
                 self._read_amounts(request)
         except ValidationError as error:
@@ -284,7 +287,11 @@ class Reader:
             return _unreadable(found, str(error))
         except (ValueError, OverflowError) as error:
             return _unreadable(found, f"occurred_at: {error}")
-        wrong = _contradiction(request) if size <= MAX_REQUEST_BYTES else _too_large(size)
+        wrong = None
+        if size > MAX_REQUEST_BYTES:
+            wrong = _too_large(size)
+        elif kind in _CONTRADICTABLE:
+            wrong = _contradiction(request)
         return request if wrong is None else _unreadable(found, wrong)
 
     def _read_amounts(self, request: dict[str, Any]) -> None:
@@ -306,6 +313,10 @@ class Reader:
             return to_minor(amount, self._decimals)
         except ValueError as error:
             raise _Wrong(f"{field}: {error}") from None
+
+
+#: Types with fields that are right by themselves and may be wrong together.
+_CONTRADICTABLE = {"revoke", "upload_codes", "set_audience", "set_stores"}
 
 
 def _contradiction(request: dict[str, Any]) -> str | None:

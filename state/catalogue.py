@@ -155,7 +155,7 @@ class Catalogue:
 
     def to_look_up(self, codes: list[str]) -> list[str]:
         """Which of these codes, normalised, may have been uploaded."""
-        return [code for code in map(normalise, codes) if self.offer_of_code(code) is None]
+        return [code for code in codes if self.offer_of_code(code) is None]
 
     @property
     def has_uploads(self) -> bool:
@@ -165,21 +165,20 @@ class Catalogue:
     def coupons_of(
         self, codes: list[str], uploaded: Mapping[str, int | None]
     ) -> list[tuple[CompiledOffer | None, int | None]]:
-        """For each code as a till sends it: its offer and the serial it stands for, if any.
+        """For each normalised code its offer and the serial it stands for, if any.
 
         ``uploaded``: the offer's number of those that `to_look_up` named.
         """
-        plain = [normalise(code) for code in codes]
-        offers = [self.offer_of_code(code) for code in plain]
+        offers = [self.offer_of_code(code) for code in codes]
         if uploaded:
-            for i, code in enumerate(plain):
+            for i, code in enumerate(codes):
                 if offers[i] is None:
                     offers[i] = self._uploaded.get(uploaded.get(code) or 0)
         generated = [
             (o.series, i) for i, o in enumerate(offers) if o is not None and o.series is not None
         ]
         serials: list[int | None] = [None] * len(codes)
-        found = self.codes.decode([(series, plain[i]) for series, i in generated])
+        found = self.codes.decode([(series, codes[i]) for series, i in generated])
         for (_, i), serial in zip(generated, found, strict=True):
             if serial is not None and serial < _MOST_SERIALS:
                 serials[i] = serial

@@ -7,7 +7,7 @@ million possible strings; fewer are shuffled under the same secret instead, one 
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
@@ -160,7 +160,7 @@ class Codes:
                 [int(self._shuffles.of(series).place_of[serial]) for series, serial in group]
             )
         left, right = tails.split([serial for _, serial in group])
-        starts = b"".join([self._known_of(series).start for series, _ in group])
+        starts = b"".join([known.start for known in self._each_known(one for one, _ in group)])
         return self._ff1_of(tails).encrypt_halves(tails.halves, left, right, starts)
 
     def _decrypted(
@@ -172,7 +172,7 @@ class Codes:
                 int(self._shuffles.of(one).serial_at[place])
                 for one, place in zip(series, places, strict=True)
             ]
-        starts = b"".join([self._known_of(one).start for one in series])
+        starts = b"".join([known.start for known in self._each_known(series)])
         ff1 = self._ff1_of(tails)
         return tails.whole(*ff1.decrypt_halves(tails.halves, left, right, starts))
 
@@ -189,9 +189,17 @@ class Codes:
     def _by_tails(self, every: Iterable[Series]) -> Iterable[tuple["_Tails", list[int]]]:
         """The places of the series that can be worked on at once."""
         places: dict[_Tails, list[int]] = {}
-        for place, series in enumerate(every):
-            places.setdefault(self._known_of(series).tails, []).append(place)
+        for place, known in enumerate(self._each_known(every)):
+            places.setdefault(known.tails, []).append(place)
         return places.items()
+
+    def _each_known(self, every: Iterable[Series]) -> Iterator["_Known"]:
+        """Of each series; most are the one before."""
+        last: Series | None = None
+        for series in every:
+            if series is not last:
+                last, known = series, self._known_of(series)
+            yield known
 
     def _known_of(self, series: Series) -> "_Known":
         known = self._known.get(series)

@@ -1,5 +1,6 @@
 """The order of fields in what Python and Lua hand each other: written here, read by both."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -244,19 +245,25 @@ class OfferNow(NamedTuple):
     stores: list[str] | bool  # uploaded ones
 
 
-def lua_names(operation: type[NamedTuple] | None = None) -> str:
-    """The Lua head of a script: where each field is, and the reasons by name."""
-    tables: dict[str, Any] = {"HEAD": Head, "COUPON": Coupon, "USE": Use, "CUSTOMER": Customer,
-                              "RANGE": Range}  # fmt: skip
+_NAMES = re.compile(r"\b(OP|HEAD|COUPON|USE|CUSTOMER|RANGE|DECISION|REASON)\.(\w+)")
+
+
+def bound(text: str, operation: type[NamedTuple] | None = None) -> str:
+    """A script whose names of fields (``OP.serial``) are the places where they are, and whose
+    reasons (``REASON.gap_not_elapsed``) are texts: Lua would look each up each time.
+
+    Raises KeyError where there is no such field or reason, or no operation.
+    """
+    layouts: dict[str, type[NamedTuple]] = {
+        "HEAD": Head, "COUPON": Coupon, "USE": Use, "CUSTOMER": Customer, "RANGE": Range,
+    }  # fmt: skip
     if operation is not None:
-        tables["OP"] = operation
-    lines = [_lua_table(name, layout._fields) for name, layout in tables.items()]
-    reasons = ", ".join(f"{reason} = '{reason}'" for reason in Reason)
-    unknown = "{ __index = function(_, name) error('no reason ' .. name) end }"
-    return "\n".join([*lines, f"local REASON = setmetatable({{ {reasons} }}, {unknown})"])
-
-
-def _lua_table(name: str, fields: tuple[str, ...]) -> str:
-    # `from` and the like need the underscore in Python only.
-    places = ", ".join(f"{field.rstrip('_')} = {i}" for i, field in enumerate(fields, 1))
-    return f"local {name} = {{ {places} }}"
+        layouts["OP"] = operation
+    places: dict[str, dict[str, str]] = {
+        # `from` and the like need the underscore in Python only.
+        name: {field.rstrip("_"): str(i) for i, field in enumerate(layout._fields, 1)}
+        for name, layout in layouts.items()
+    }
+    places["REASON"] = {reason: f"'{reason}'" for reason in Reason}
+    places["DECISION"] = {"size": str(len(Decision._fields))}
+    return _NAMES.sub(lambda found: places[found[1]][found[2]], text)

@@ -7,16 +7,16 @@ from typing import Any, NamedTuple
 
 import redis
 
-from state.layout import IssueOp, OfferOp, RedeemOp, RevokeOp, lua_names
+from state.layout import IssueOp, OfferOp, RedeemOp, RevokeOp, bound
 
 
 class Script:
-    """A Lua program of ``state/lua``: its parts in order, named fields and reasons above them."""
+    """A Lua program of ``state/lua``: its parts in order, names of fields and reasons filled in."""
 
     def __init__(self, *parts: str, operation: type[NamedTuple] | None = None) -> None:
         folder = files("state") / "lua"
         texts = [(folder / f"{part}.lua").read_text("utf-8") for part in parts]
-        self.text = "\n".join([lua_names(operation), *texts])
+        self.text = bound("\n".join(texts), operation)
         self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
     def run(self, client: Any, base: str, *arguments: bytes) -> list[bytes]:

@@ -4,7 +4,6 @@ from typing import Any
 
 import orjson
 
-from schemas.codes import normalise
 from schemas.money import from_minor
 from schemas.reasons import Reason
 from schemas.requests import Reader
@@ -67,12 +66,12 @@ class Redeeming:
             if request["type"] != "reverse":
                 verdict, discount, discount_minor = self._judged(offer, request)
             if offer.codes == "uploaded":
-                of_code = code_key(normalise(request["code"]))
+                of_code = code_key(request["code"])
             elif offer.codes == "common":
                 if customer_id or offer.start.type == "from_date":
                     starts = offer.starts(self._calendar, second, day)
                 expires = offer.expires(self._calendar, day)
-        return RedeemOp(
+        return RedeemOp._make((  # by position: that takes a quarter of the time
             offset,
             request["type"],
             request_id,
@@ -93,7 +92,7 @@ class Redeeming:
             of_code,
             starts,
             False if expires is None else expires,
-        )
+        ))  # fmt: skip
 
     def _judged(
         self, offer: CompiledOffer, request: dict[str, Any]
@@ -107,8 +106,9 @@ class Redeeming:
         amounts = [from_minor(amount, self._decimals) for amount in found]
         whole = sum(found)
         shown = amounts[0] if len(found) == 1 else from_minor(whole, self._decimals)
-        discount = {"amount": shown, "currency": self._currency, "lines": amounts}
-        return None, orjson.dumps(discount).decode(), whole
+        lines = '","'.join(amounts)
+        discount = f'{{"amount":"{shown}","currency":"{self._currency}","lines":["{lines}"]}}'
+        return None, discount, whole
 
     def outcomes(
         self, requests: list[dict[str, Any]], decisions: list[Decided]
@@ -124,7 +124,7 @@ class Redeeming:
         offer_id = request["offer_id"]
         said["offer_id"] = offer_id
         said["customer_id"] = request.get("customer_id")
-        said["code"] = normalise(request["code"])
+        said["code"] = request["code"]
         said["coupon_id"] = f"{offer_id}:{rest[0]}" if rest else None
         said["till_id"] = request.get("till_id")
         more: dict[str, Any] = {}
@@ -140,7 +140,7 @@ class Redeeming:
             if rest[2] is False:
                 said["totals"]["customer"] = None
             if request["type"] != "reverse":
-                redeemed = Redeemed(*rest)
+                redeemed = Redeemed._make(rest)
                 said["discount"] = orjson.Fragment(redeemed.discount)
                 more = {
                     "day": redeemed.day,
@@ -157,7 +157,7 @@ class Redeeming:
 
 def fingerprint_of(request: dict[str, Any]) -> bytes:
     kind, customer_id = request["type"], request.get("customer_id")
-    code = normalise(request["code"])
+    code = request["code"]
     if kind == "reverse":
         return fingerprint(
             kind, request["redemption_id"], code, customer_id, request.get("till_id")

@@ -81,7 +81,9 @@ local function decision(op, offer, reason, rest, changes_nothing)
   end
   local list = { reason or false, sequence, offer and offer.version or false, now,
                  op[OP.occurred_at] }
-  for _, value in ipairs(rest or {}) do list[#list + 1] = value end
+  if rest then
+    for i = 1, #rest do list[DECISION.size + i] = rest[i] end
+  end
   local packed = pack(list)
   if op[OP.request_key] ~= '' and not changes_nothing then
     put(requests, op[OP.request_key], op[OP.fingerprint] .. packed)

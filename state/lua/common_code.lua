@@ -17,7 +17,7 @@ local function newcomer_refusal(op, offer)
   if offer.ends and op[OP.second] > offer.ends then return REASON.offer_expired end
   if op[OP.second] < op[OP.starts] then return REASON.not_started end
   if op[OP.customer_id] == '' then return REASON.customer_required end
-  if not offer.limits.anyone_may_redeem or not in_audience(op, offer) then
+  if not offer.limits.anyone_may_redeem or not in_audience(offer, op[OP.customer_id]) then
     return REASON.not_recipient
   end
 end

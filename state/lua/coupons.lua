@@ -79,8 +79,21 @@ local function keep_coupon(offer, serial, coupon)
   end
 end
 
+-- Neighbours together, as an issue gives them.
 local function write_coupons()
-  for _, place in ipairs(dirty_coupons) do write(place.key, place.field, pack(place.coupon)) end
+  local packed = {}
+  for i, place in ipairs(dirty_coupons) do packed[i] = pack(place.coupon) end
+  local first = 1
+  while first <= #packed do
+    local key, pairs_, i = dirty_coupons[first].key, {}, first
+    repeat
+      pairs_[#pairs_ + 1] = dirty_coupons[i].field
+      pairs_[#pairs_ + 1] = packed[i]
+      i = i + 1
+    until i > #packed or dirty_coupons[i].key ~= key
+    call('HSET', key, unpack(pairs_))
+    first = i
+  end
 end
 
 -- How many redemptions of a coupon stand: those no reversal has undone.

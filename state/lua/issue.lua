@@ -31,7 +31,7 @@ local function refusal(op, offer)
   if not claim or claim.service ~= op[OP.service] or claim.holder ~= op[OP.holder] then
     return REASON.not_claimed_by_service
   end
-  if not in_audience(op, offer) then return REASON.not_in_audience end
+  if not in_audience(offer, op[OP.customer_id]) then return REASON.not_in_audience end
   if received_excluded(op) then return REASON.received_excluded_offer end
   local issued = issued_to(offer, customer_of(op[OP.customer_key]))
   if limits.issue_per_customer and #issued / 2 >= limits.issue_per_customer then

@@ -67,7 +67,7 @@ local function place_in(name, offer, index)
   return base .. name .. ':' .. offer.number .. ':' .. text(floor(index / 64)), texts[index % 64]
 end
 
-local function in_audience(op, offer)
+local function in_audience(offer, customer_id)
   return offer.audience <= 0 or call('SISMEMBER', base .. 'audience:' .. offer.number .. ':' ..
-                                     text(offer.audience), op[OP.customer_id]) == 1
+                                     text(offer.audience), customer_id) == 1
 end

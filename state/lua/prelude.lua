@@ -1,5 +1,6 @@
--- The ledger: what every transition stands on. Python puts the names of fields (OP, COUPON, ...)
--- and of reasons above this file; coupons.lua, batch.lua and a transition's file stand below it.
+-- The ledger: what every transition stands on. Python fills in the places of fields (OP and a
+-- name, COUPON and a name) and reasons; coupons.lua, batch.lua and a transition's file stand
+-- below it.
 --
 -- Keys, all under one hash tag (KEYS[1] is their beginning, written `base` here):
 --   open                       string  run_id of the server that restore opened; absent: closed
@@ -74,7 +75,7 @@ local function open_table(name, seconds_to_live)
   local count = tonumber(call('HGET', base .. 'buckets', name) or buckets_for(entries))
   local table_ = { name = base .. name .. ':', short = name, entries = entries, before = entries,
                    count = count, level = level_of(count), seconds_to_live = seconds_to_live,
-                   known = {}, buckets = {}, dirty = {} }
+                   known = {}, buckets = {}, dirty = {}, changed = {} }
   tables[#tables + 1] = table_
   return table_
 end
@@ -91,11 +92,12 @@ local function bucket_of(table_, key)
 end
 
 local function get(table_, key)
-  local value = table_.known[key]
-  if value ~= nil then return value end
   if table_.entries == 0 then return false end
-  value = call('HGET', bucket_of(table_, key), key)
-  table_.known[key] = value
+  local value = table_.known[key]
+  if value == nil then
+    value = call('HGET', bucket_of(table_, key), key)
+    table_.known[key] = value
+  end
   return value
 end
 
@@ -103,7 +105,10 @@ end
 local function put(table_, key, value)
   if not table_.known[key] then table_.entries = table_.entries + 1 end
   table_.known[key] = value
-  table_.dirty[key] = true
+  if not table_.dirty[key] then
+    table_.dirty[key] = true
+    table_.changed[#table_.changed + 1] = key
+  end
 end
 
 local function split(table_, new)
@@ -137,7 +142,7 @@ end
 -- Buckets from `first` on are new. Where a table had more than it needs, so may be any other.
 local function let_expire(table_, first, made_ahead)
   if made_ahead then
-    for key in pairs(table_.dirty) do
+    for _, key in ipairs(table_.changed) do
       local bucket = bucket_of(table_, key)
       if call('TTL', bucket) < 0 then call('EXPIRE', bucket, table_.seconds_to_live) end
     end
@@ -148,12 +153,13 @@ local function let_expire(table_, first, made_ahead)
 end
 
 local function write_table(table_)
-  if not next(table_.dirty) then return end
+  if #table_.changed == 0 then return end
   local first, due = table_.before > 0 and table_.count or 0, buckets_for(table_.entries)
   local made_ahead = table_.count > buckets_for(table_.before)
   if due > table_.count and not table_.keeps_its_buckets then grow(table_, due) end
-  for key in pairs(table_.dirty) do write(bucket_of(table_, key), key, table_.known[key]) end
-  write_hashes()
+  for _, key in ipairs(table_.changed) do
+    call('HSET', bucket_of(table_, key), key, table_.known[key])
+  end
   if table_.seconds_to_live then let_expire(table_, first, made_ahead) end
   call('HSET', base .. 'sizes', table_.short, table_.entries)
 end

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from schemas.money import decimals_of, from_minor, to_minor
 from schemas.reasons import PRECEDENCE, Reason
 from schemas.times import Calendar, milliseconds_of, to_second, utc_moment
-from state.layout import RedeemOp, lua_names
+from state.layout import IssueOp, RedeemOp, bound
 
 amounts = st.integers(0, 10**12)
 
@@ -104,6 +104,13 @@ def test_luas_ladders_stand_in_the_order_of_precedence(file: str, function: str,
 
 
 def test_lua_gets_the_places_of_fields_from_python() -> None:
-    names = lua_names(RedeemOp)
-    assert f"serial = {RedeemOp._fields.index('serial') + 1}" in names
-    assert "from = 5" in names
+    said = "op[OP.serial], head[HEAD.from], REASON.gap_not_elapsed"
+    serial = RedeemOp._fields.index("serial") + 1
+    assert bound(said, RedeemOp) == f"op[{serial}], head[5], 'gap_not_elapsed'"
+    for text, operation in (
+        ("OP.serial", IssueOp),
+        ("REASON.none_such", IssueOp),
+        ("OP.kind", None),
+    ):
+        with pytest.raises(KeyError):
+            bound(text, operation)
