@@ -70,7 +70,7 @@ class RedemptionWorker:
         return Ledger(settings.redis_url, settings.topic_prefix, settings.request_memory_days)
 
     def _agent(self, lane: Lane) -> Any:
-        """An agent reads: a batch comes in, what to say about it goes back."""
+        """An agent reads: a batch comes in, what to say about its shares goes back."""
         channel = self.app.channel(maxsize=1)
         ledger = self._ledger()
         work: Work = _WORK[lane.name](self.settings, self.catalogue)
@@ -81,7 +81,7 @@ class RedemptionWorker:
         async def agent(batches: AsyncIterator[Batch]) -> None:
             async for batch in batches:
                 try:
-                    batch.settled.set_result(await decider.emissions(batch))
+                    await decider.decide(batch)
                 except Exception as error:
                     start_again(f"{lane.name}: {type(error).__name__}: {error}")
 

@@ -49,7 +49,7 @@ def cut(part: Part, most: int, most_bytes: float = inf) -> Iterator[Part]:
         position = to
 
 
-def shares(parts: Iterable[Part], most: int) -> Iterator[list[Part]]:
+def divided(parts: Iterable[Part], most: int) -> Iterator[list[Part]]:
     """The same records in the same order, so many at a time at the most."""
     share: list[Part] = []
     for piece in chain.from_iterable(cut(part, most) for part in parts):
@@ -72,13 +72,32 @@ class Emission(NamedTuple):
 
 
 @dataclass
-class Batch:
-    """``settled`` gets the emissions from the agent, or the error that stopped it."""
+class Share:
+    """So much of a batch as one transaction commits. ``settled`` gets its emissions once its
+    decisions are in the ledger, or the error that stopped the agent."""
 
     parts: list[Part]
     settled: "asyncio.Future[list[Emission]]" = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 
+
+@dataclass
+class Batch:
+    """What was polled together, and is settled before anything else is polled."""
+
+    shares: list[Share]
+
+    @classmethod
+    def of(cls, parts: Iterable[Part], most: int) -> "Batch":
+        """``most``: records of a share."""
+        return cls([Share(some) for some in divided(parts, most)])
+
     def __len__(self) -> int:
-        return sum(len(part.records) for part in self.parts)
+        return sum(len(part.records) for share in self.shares for part in share.parts)
+
+    def fail(self, error: Exception) -> None:
+        """What isn't settled by now never will be."""
+        for share in self.shares:
+            if not share.settled.done():
+                share.settled.set_exception(error)

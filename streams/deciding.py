@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from schemas.requests import Reader, Unreadable
@@ -12,7 +12,7 @@ from schemas.topics import Lane
 from state.catalogue import Catalogue
 from state.layout import Head
 from state.ledger import Chain, Decided, Ledger, LedgerAway, Stale, Transition
-from streams.batches import Batch, Emission, Part, cut
+from streams.batches import Batch, Emission, Part, Share, cut
 from streams.fault_points import reach
 from streams.metrics import LaneMetrics
 from streams.outcomes import Outgoing
@@ -47,6 +47,20 @@ class Work(Protocol):
         """What to say of each decided request; the source is added later."""
 
 
+class _Piece(NamedTuple):
+    """So much as one call decides. ``ends``: the share of which it is the last."""
+
+    part: Part
+    ends: Share | None
+
+
+def _pieces_of(batch: Batch, most: int) -> Iterator[_Piece]:
+    for share in batch.shares:
+        *others, last = (piece for part in share.parts for piece in cut(part, most, PIECE_BYTES))
+        yield from (_Piece(piece, None) for piece in others)
+        yield _Piece(last, share)
+
+
 class Decider:
     """Decides the batches of one lane, with a ledger connection of its own."""
 
@@ -63,16 +77,22 @@ class Decider:
         self._more = getattr(work, "more_emissions", None)
         self._look_up = getattr(work, "look_up", None)
 
-    async def emissions(self, batch: Batch) -> list[Emission]:
-        """What to produce for a batch. The decisions are in the ledger when this returns.
+    async def decide(self, batch: Batch) -> None:
+        """Settles the shares of a batch, one after the other.
 
         Redis decides one piece while the next is read and judged and the last one is worded. Where
         an offer changed meanwhile, or Redis was away, it goes on from the first undecided piece.
         """
+        try:
+            await self._decide_all(batch)
+        except Exception as error:
+            batch.fail(error)
+            raise
+
+    async def _decide_all(self, batch: Batch) -> None:
         began = time.perf_counter()
         now = time.time_ns() // 1_000_000
-        most = PIECE_RECORDS[self.work.lane.name]
-        pieces = deque(piece for part in batch.parts for piece in cut(part, most, PIECE_BYTES))
+        pieces = deque(_pieces_of(batch, PIECE_RECORDS[self.work.lane.name]))
         emissions: list[Emission] = []
         told_again = self.ledger.told_again
         while pieces:
@@ -85,15 +105,15 @@ class Decider:
                 await asyncio.sleep(_PAUSE_S)
         self.metrics.batch_seconds.observe(time.perf_counter() - began)
         self._note_replays(self.ledger.told_again - told_again)
-        return emissions
 
     def _note_replays(self, count: int) -> None:
         if count:
             self.metrics.replayed.inc(count)
             logger.info("%s: %d requests decided before, told again", self.work.lane.name, count)
 
-    async def _decide(self, pieces: deque[Part], emissions: list[Emission], now: int) -> None:
-        """Takes every piece that is decided from the left, and adds what to say of it."""
+    async def _decide(self, pieces: deque[_Piece], emissions: list[Emission], now: int) -> None:
+        """Takes every piece that is decided from the left, and adds what to say of it; settles the
+        share that it ends."""
         chain = Chain()
         asked: deque[tuple[Part, list[Any], asyncio.Future[list[Decided]]]] = deque()
 
@@ -103,10 +123,13 @@ class Decider:
             reach(self.work.lane.name, "after_script")
             emissions.extend(self._emit(piece, requests, decisions, now))
             asked.popleft()
-            pieces.popleft()
+            ended = pieces.popleft().ends
+            if ended is not None:
+                ended.settled.set_result(emissions.copy())
+                emissions.clear()
 
         try:
-            for piece in tuple(pieces):
+            for piece, _ in tuple(pieces):
                 requests = [self.work.reader.read(record.value) for record in piece.records]
                 if self._look_up is not None:
                     readable = [request for request in requests if type(request) is dict]

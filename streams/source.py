@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 from confluent_kafka import (
@@ -28,7 +27,7 @@ from mode import Service
 
 from schemas.topics import CURRENT_OFFERS, DEAD_LETTERS, Lane, Topic
 from state.ledger import Ledger, LedgerAway
-from streams.batches import Batch, Emission, Part, Record, fitting, shares
+from streams.batches import Batch, Emission, Part, Record, fitting
 from streams.broker import consumer, producer
 from streams.fault_points import reach
 from streams.metrics import LaneMetrics
@@ -319,8 +318,8 @@ def _generation(member: bytes) -> int:
 
 #: Starts a call on the thread that has the Kafka clients.
 OnKafkaThread = Callable[..., "asyncio.Future[Any]"]
-#: What the agent says to a batch; the decisions are in the ledger then.
-Agent = Callable[[Batch], Awaitable[list[Emission]]]
+#: Hands a batch to the agent, which settles its shares.
+Agent = Callable[[Batch], Awaitable[None]]
 
 
 async def take_turn(log: Log, agent: Agent, on_kafka_thread: OnKafkaThread) -> None:
@@ -334,19 +333,22 @@ async def take_turn(log: Log, agent: Agent, on_kafka_thread: OnKafkaThread) -> N
         return
     deadline = time.monotonic() + BATCH_S
     async with asyncio.timeout(BATCH_S):
-        left = deque(shares(parts, TRANSACTION_RECORDS))
+        batch = Batch.of(parts, TRANSACTION_RECORDS)
+        await agent(batch)
+        left = deque(batch.shares)
         underway: asyncio.Future[bool] | None = None
-        for share in tuple(left):
-            emissions = await agent(Batch(share))
+        for share in batch.shares:
+            emissions = await share.settled
             if underway is not None:
                 if not await underway:
                     break
                 left.popleft()
-            underway = on_kafka_thread(log.commit, share, emissions, deadline)
+            underway = on_kafka_thread(log.commit, share.parts, emissions, deadline)
         if underway is not None and await underway:
             left.popleft()
         if left:
-            await on_kafka_thread(log.rewind, list(chain.from_iterable(left)))
+            await asyncio.wait([share.settled for share in left])
+            await on_kafka_thread(log.rewind, [part for share in left for part in share.parts])
 
 
 class Source(Service):
@@ -379,7 +381,7 @@ class Source(Service):
             await self._on_kafka_thread(self._log.start)
             self.joined.set()
             while not self._draining:
-                await take_turn(self._log, self._asked, self._on_kafka_thread)
+                await take_turn(self._log, self._channel.put, self._on_kafka_thread)
             await self._on_kafka_thread(self._log.close)
         except TimeoutError:
             start_again(f"{self.lane.name}: Kafka or Redis took longer than a batch may")
@@ -387,10 +389,6 @@ class Source(Service):
             start_again(f"{self.lane.name}: {type(error).__name__}: {error}")
         finally:
             self.drained.set()
-
-    async def _asked(self, batch: Batch) -> list[Emission]:
-        await self._channel.put(batch)
-        return await batch.settled
 
     def _on_kafka_thread(self, call: Callable[..., T], *arguments: Any) -> "asyncio.Future[T]":
         return asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)

@@ -1,6 +1,6 @@
 """A deterministic simulation of the commit protocol, over the project's own step code.
 
-`Log` (poll, commit, rebalance callbacks), `Decider.emissions`, `Ledger.decide` and `take_turn` run
+`Log` (poll, commit, rebalance callbacks), `Decider.decide`, `Ledger.decide` and `take_turn` run
 as they are; the Kafka clients and the ledger's script calls go to plain objects. Each such call is
 a step, and between any two steps anything may come: another worker's step, a process killed or
 frozen and later going on, a session or transaction timing out, a rebalance, an answer late or

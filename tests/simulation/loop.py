@@ -80,10 +80,13 @@ class Loop(asyncio.AbstractEventLoop):
                 calls := self._calls_of[self._kafka_first] or self._calls_of[not self._kafka_first]
             ):
                 self._call(*calls.popleft())
+            elif self._ended is not None:  # it waits for what will never be
+                task.cancel()
             else:
                 self._wait_for_timer()
         if self._ended is not None:
-            task.exception()
+            if not task.cancelled():
+                task.exception()
             raise self._ended
         return task.result()
 

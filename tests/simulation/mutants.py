@@ -10,7 +10,7 @@ from confluent_kafka import KafkaException, Message, TopicPartition
 from state.layout import Head
 from state.ledger import Chain
 from streams import source
-from streams.batches import Batch, Emission, Part, fitting, shares
+from streams.batches import Batch, Emission, Part, Share, divided, fitting
 from streams.source import BATCH_S, CALL_S, Agent, Log, OnKafkaThread, take_turn
 from tests.simulation.redis_model import Answer, Content, ModelLedger, Rules
 from tests.simulation.shared import Variation
@@ -66,7 +66,7 @@ async def commit_then_decide(log: Log, agent: Agent, on_kafka_thread: OnKafkaThr
     if not parts:
         return
     if await on_kafka_thread(log.commit, parts, [], time.monotonic() + BATCH_S):
-        emissions = await agent(Batch(parts))
+        emissions = await _told(agent, parts)
         await on_kafka_thread(log._producer.begin_transaction)
         await on_kafka_thread(log._produce, emissions)
         await on_kafka_thread(log._producer.commit_transaction, CALL_S)
@@ -79,7 +79,7 @@ async def poll_before_it_is_settled(log: Log, agent: Agent, on_kafka_thread: OnK
     parts = await on_kafka_thread(log.poll)
     if not parts:
         return
-    emissions = await agent(Batch(parts))
+    emissions = await _told(agent, parts)
     for _ in range(3):
         await on_kafka_thread(_poll_for_callbacks, log)
     if not await on_kafka_thread(log.commit, parts, emissions, time.monotonic() + BATCH_S):
@@ -89,8 +89,8 @@ async def poll_before_it_is_settled(log: Log, agent: Agent, on_kafka_thread: OnK
 async def commit_on_after_a_failure(log: Log, agent: Agent, on_kafka_thread: OnKafkaThread) -> None:
     """A share though the one before it is not committed."""
     failed: list[Part] = []
-    for share in shares(await on_kafka_thread(log.poll), source.TRANSACTION_RECORDS):
-        emissions = await agent(Batch(share))
+    for share in divided(await on_kafka_thread(log.poll), source.TRANSACTION_RECORDS):
+        emissions = await _told(agent, share)
         if not await on_kafka_thread(log.commit, share, emissions, time.monotonic() + BATCH_S):
             failed += share
     await on_kafka_thread(log.rewind, failed)
@@ -99,10 +99,19 @@ async def commit_on_after_a_failure(log: Log, agent: Agent, on_kafka_thread: OnK
 async def say_that_it_is_committed(log: Log, agent: Agent, on_kafka_thread: OnKafkaThread) -> None:
     """Of what comes before a share, whose commit is only under way."""
 
-    async def told_so(batch: Batch) -> list[Emission]:
-        return await agent(Batch([part._replace(committed=part.from_) for part in batch.parts]))
+    async def told_so(batch: Batch) -> None:
+        for share in batch.shares:
+            share.parts = [part._replace(committed=part.from_) for part in share.parts]
+        await agent(batch)
 
     await take_turn(log, told_so, on_kafka_thread)
+
+
+async def _told(agent: Agent, parts: list[Part]) -> list[Emission]:
+    """What the agent says to these alone."""
+    share = Share(parts)
+    await agent(Batch([share]))
+    return await share.settled
 
 
 def _poll_for_callbacks(log: Log) -> None:

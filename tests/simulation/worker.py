@@ -5,6 +5,7 @@ and what becomes of the call.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, NamedTuple, NoReturn
@@ -14,7 +15,7 @@ from greenlet import GreenletExit, greenlet
 
 from schemas.topics import REDEEM
 from state.ledger import LedgerError
-from streams.batches import Batch, Emission
+from streams.batches import Batch
 from streams.deciding import Decider
 from streams.metrics import LaneMetrics, Metrics
 from streams.settings import Settings
@@ -87,12 +88,13 @@ class Worker(greenlet):
 
     async def _turns(self, log: Log, decider: Decider) -> None:
         loop = asyncio.get_running_loop()
+        deciding: deque[asyncio.Task[None]] = deque(maxlen=1)
 
         def on_kafka_thread(call: Callable[..., Any], *arguments: Any) -> Any:
             return loop.run_in_executor(KAFKA, call, *arguments)
 
-        async def agent(batch: Batch) -> list[Emission]:
-            return await decider.emissions(batch)
+        async def agent(batch: Batch) -> None:
+            deciding.append(loop.create_task(decider.decide(batch)))
 
         await on_kafka_thread(log.start)
         while True:

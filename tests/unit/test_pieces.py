@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from streams.batches import Part, Record, cut, fitting, shares
+from streams.batches import Part, Record, cut, divided, fitting
 from streams.deciding import PIECE_BYTES
 
 
@@ -66,5 +66,5 @@ def test_shares_have_so_many_records_at_the_most(
         Part(p, 7, 0, 0, 50, [record(10 + n, 5) for n in range(length)])
         for p, length in enumerate(lengths)
     ]
-    found = list(shares(parts, most))
+    found = list(divided(parts, most))
     assert [[len(part.records) for part in share] for share in found] == expected
