@@ -53,19 +53,23 @@ class Ledger(Restoring):
     # Deciding ------------------------------------------------------------------------------------
 
     def decide(
-        self, chain: Chain, transition: Transition, head: Head, operations: Sequence[NamedTuple]
-    ) -> "asyncio.Future[list[Decided]]":
-        """Start to decide a piece of a batch; see `decide_now`. It stands on the one before it.
+        self,
+        chain: Chain,
+        transition: Transition,
+        batches: Sequence[tuple[Head, Sequence[NamedTuple]]],
+    ) -> "asyncio.Future[list[list[Decided]]]":
+        """Start to decide pieces of a batch, of each partition one; see `decide_now`. They stand on
+        those before them.
 
-        Where an earlier piece of the chain failed it isn't asked, which is `LedgerAway`: a piece
+        Where an earlier one of the chain failed they aren't asked, which is `LedgerAway`: a piece
         above what the ledger has applied would be taken for lost writes.
         """
 
-        def decide() -> list[Decided]:
+        def decide() -> list[list[Decided]]:
             if chain.broken:
                 raise LedgerAway("an earlier piece of the batch was not decided")
             chain.broken = True
-            (found,) = self.decide_now(transition, [(head, operations)])
+            found = self.decide_now(transition, batches)
             chain.broken = False
             return found
 

@@ -61,6 +61,22 @@ def divided(parts: Iterable[Part], most: int) -> Iterator[list[Part]]:
         yield share
 
 
+def side_by_side(parts: Iterable[Part], most: int) -> Iterator[list[Part]]:
+    """Those that Redis is asked for together, so that it writes to its disk once: so many records
+    at the most, and never two of a partition, as the second must not be decided where the first
+    wasn't.
+    """
+    some: list[Part] = []
+    for part in parts:
+        total = len(part.records) + sum(len(each.records) for each in some)
+        if some and (total > most or part.partition in {each.partition for each in some}):
+            yield some
+            some = []
+        some.append(part)
+    if some:
+        yield some
+
+
 class Emission(NamedTuple):
     """A record to produce inside the batch's transaction. Partition None: by its key."""
 

@@ -12,7 +12,7 @@ from schemas.topics import Lane
 from state.catalogue import Catalogue
 from state.layout import Head
 from state.ledger import Chain, Decided, Ledger, LedgerAway, Stale, Transition
-from streams.batches import Batch, Emission, Part, Share, cut
+from streams.batches import Batch, Emission, Part, Share, cut, side_by_side
 from streams.fault_points import reach
 from streams.metrics import LaneMetrics
 from streams.outcomes import Outgoing
@@ -48,16 +48,25 @@ class Work(Protocol):
 
 
 class _Piece(NamedTuple):
-    """So much as one call decides. ``ends``: the share of which it is the last."""
+    """So much as Redis decides in one go, of each partition at the most one part. ``ends``: the
+    share of which it is the last."""
 
-    part: Part
+    parts: list[Part]
     ends: Share | None
+
+
+class _Asked(NamedTuple):
+    parts: list[Part]
+    requests: list[list[Any]]  # of each part
+    answer: "asyncio.Future[list[list[Decided]]]"
 
 
 def _pieces_of(batch: Batch, most: int) -> Iterator[_Piece]:
     for share in batch.shares:
-        *others, last = (piece for part in share.parts for piece in cut(part, most, PIECE_BYTES))
-        yield from (_Piece(piece, None) for piece in others)
+        *others, last = side_by_side(
+            (piece for part in share.parts for piece in cut(part, most, PIECE_BYTES)), most
+        )
+        yield from (_Piece(parts, None) for parts in others)
         yield _Piece(last, share)
 
 
@@ -115,13 +124,14 @@ class Decider:
         """Takes every piece that is decided from the left, and adds what to say of it; settles the
         share that it ends."""
         chain = Chain()
-        asked: deque[tuple[Part, list[Any], asyncio.Future[list[Decided]]]] = deque()
+        asked: deque[_Asked] = deque()
 
         async def word_first() -> None:
-            piece, requests, answer = asked[0]
+            parts, requests, answer = asked[0]
             decisions = await answer
             reach(self.work.lane.name, "after_script")
-            emissions.extend(self._emit(piece, requests, decisions, now))
+            for told in zip(parts, requests, decisions, strict=True):
+                emissions.extend(self._emit(*told, now))
             asked.popleft()
             ended = pieces.popleft().ends
             if ended is not None:
@@ -129,22 +139,25 @@ class Decider:
                 emissions.clear()
 
         try:
-            for piece, _ in tuple(pieces):
-                requests = [self.work.reader.read(record.value) for record in piece.records]
+            for parts, _ in tuple(pieces):
+                read = self.work.reader.read
+                requests = [[read(record.value) for record in part.records] for part in parts]
                 if self._look_up is not None:
-                    readable = [request for request in requests if type(request) is dict]
+                    readable = [one for some in requests for one in some if type(one) is dict]
                     await self._look_up(readable, self.ledger)
-                operations = self._operations(piece, requests)
-                head = self._head(piece, now)
+                calls = [
+                    (self._head(part, now), self._operations(part, some))
+                    for part, some in zip(parts, requests, strict=True)
+                ]
                 reach(self.work.lane.name, "before_script")
-                answer = self.ledger.decide(chain, self.work.transition, head, operations)
-                asked.append((piece, requests, answer))
+                answer = self.ledger.decide(chain, self.work.transition, calls)
+                asked.append(_Asked(parts, requests, answer))
                 if len(asked) > PIECES_AHEAD:
                     await word_first()
             while asked:
                 await word_first()
         finally:
-            await asyncio.gather(*(answer for _, _, answer in asked), return_exceptions=True)
+            await asyncio.gather(*(one.answer for one in asked), return_exceptions=True)
 
     def _operations(self, part: Part, requests: list[Any]) -> Sequence[NamedTuple]:
         return self.work.judge(

@@ -203,11 +203,9 @@ class ChecksNoClaims(Rules):
 class AsksOnAfterAFailure(ModelLedger):
     """For a piece though the one before it was not decided."""
 
-    def decide(
-        self, chain: Chain, transition: Any, head: Head, operations: Any
-    ) -> "asyncio.Future[Any]":
+    def decide(self, chain: Chain, transition: Any, batches: Any) -> "asyncio.Future[Any]":
         chain.broken = False
-        return super().decide(Chain(), transition, head, operations)
+        return super().decide(Chain(), transition, batches)
 
 
 class Wrong(NamedTuple):

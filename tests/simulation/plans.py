@@ -30,6 +30,7 @@ SMALL = {
     "Redis loses writes": _one(LOSE, TOGETHER),
     "an offer is edited": _one(EDIT, ALONE),
     "batches cut by their bytes": Plan(ALONE, faults=1, switches=0, part_bytes=1),
+    "partitions asked for side by side": Plan(APART, faults=1, switches=0, piece_records=4),
     "a share committed while the next is decided": Plan(
         TOGETHER, faults=1, switches=0, transaction_records=1
     ),

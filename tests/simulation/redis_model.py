@@ -15,6 +15,7 @@ from state.ledger import (
     Decided,
     Ledger,
     LedgerAway,
+    LedgerError,
     Transition,
 )
 
@@ -207,6 +208,10 @@ class Caller(Protocol):
     def broken(self, promise: str) -> Any: ...
 
 
+class _Unreached(LedgerAway):
+    """Nothing came to Redis."""
+
+
 class ModelLedger(Ledger):
     """The project's ledger, with calls to the model instead of a server."""
 
@@ -218,13 +223,25 @@ class ModelLedger(Ledger):
     def decide_now(
         self, transition: Transition, batches: Sequence[tuple[Head, Sequence[NamedTuple]]]
     ) -> list[list[Decided]]:
+        """All are asked at once: after one that is refused, or whose answer is lost, the others
+        are decided none the less."""
         del transition
-        return [self._decide_one(head, operations) for head, operations in batches]
+        found, failure = [], None
+        for head, operations in batches:
+            try:
+                found.append(self._decide_one(head, operations))
+            except _Unreached:
+                raise
+            except LedgerError as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
+        return found
 
     def _decide_one(self, head: Head, operations: Sequence[Any]) -> list[Decided]:
         def apply(variant: str) -> tuple[str, dict[int, Answer], int]:
             if variant == "away":
-                raise LedgerAway("Redis doesn't answer")
+                raise _Unreached("Redis doesn't answer")
             status, answers, replays, now = self._redis.rules.decide(
                 self._redis.content, self._redis.run_id, head, operations
             )

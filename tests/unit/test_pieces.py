@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from streams.batches import Part, Record, cut, divided, fitting
+from streams.batches import Part, Record, cut, divided, fitting, side_by_side
 from streams.deciding import PIECE_BYTES
 
 
@@ -68,3 +68,22 @@ def test_shares_have_so_many_records_at_the_most(
     ]
     found = list(divided(parts, most))
     assert [[len(part.records) for part in share] for share in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("parts", "most", "expected"),
+    [
+        ([(0, 3), (1, 2), (2, 9)], 14, [[0, 1, 2]]),
+        ([(0, 3), (1, 2), (2, 9)], 13, [[0, 1], [2]]),
+        ([(0, 9), (0, 9), (1, 1)], 99, [[0], [0, 1]]),
+        ([(0, 9), (1, 9)], 5, [[0], [1]]),
+        ([], 5, []),
+    ],
+)
+def test_parts_side_by_side_are_of_different_partitions(
+    parts: list[tuple[int, int]], most: int, expected: list[list[int]]
+) -> None:
+    given = [Part(p, 7, 0, 0, 50, [record(n, 5) for n in range(length)]) for p, length in parts]
+    found = list(side_by_side(given, most))
+    assert [[part.partition for part in some] for some in found] == expected
+    assert [part for some in found for part in some] == given
