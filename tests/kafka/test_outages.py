@@ -26,7 +26,7 @@ from deploy.local import (
 from schemas.topics import ISSUE, REDEEM
 from streams.broker import consumer
 from streams.client import Place
-from streams.source import ASSIGNMENT
+from streams.log import ASSIGNMENT
 from tests.faults.verifier import Verifier
 from tests.world import Listener, World, create, free_port, issue, organisation, wait_for
 

@@ -9,9 +9,11 @@ from confluent_kafka import KafkaException, Message, TopicPartition
 
 from state.layout import Head
 from state.ledger import Chain
+from streams import log as project
 from streams import source
 from streams.batches import Batch, Emission, Part, Share, divided, fitting
-from streams.source import BATCH_S, CALL_S, Agent, Log, OnKafkaThread, take_turn
+from streams.log import BATCH_S, CALL_S, Log
+from streams.source import Agent, OnKafkaThread, take_turn
 from tests.simulation.redis_model import Answer, Content, ModelLedger, Rules
 from tests.simulation.shared import Variation
 
@@ -137,7 +139,7 @@ class NoSeekBackToTheRest(Log):
     """What a batch has no room for is not read again."""
 
     def _cut(self, part: Part) -> Part:
-        count = fitting(part.records, source.PART_BYTES)
+        count = fitting(part.records, project.PART_BYTES)
         if count == len(part.records):
             return part
         return part._replace(records=part.records[:count], to=part.records[count].offset)

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from streams.source import Log, take_turn
+from streams.log import Log
+from streams.source import take_turn
 from tests.simulation.broker_model import Broker
 from tests.simulation.redis_model import ModelLedger, Redis, Rules
 

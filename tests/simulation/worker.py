@@ -17,9 +17,9 @@ from schemas.topics import REDEEM
 from state.ledger import LedgerError
 from streams.batches import Batch
 from streams.deciding import Decider
+from streams.log import Clients, Log
 from streams.metrics import LaneMetrics, Metrics
 from streams.settings import Settings
-from streams.source import Clients, Log
 from tests.simulation.counting import Counting
 from tests.simulation.kafka_model import ModelConsumer, ModelProducer
 from tests.simulation.loop import KAFKA, Ended, Loop

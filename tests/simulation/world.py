@@ -224,15 +224,16 @@ def simulated(plan: Plan) -> Iterator[None]:
         sleep=lambda seconds: getcurrent().sleep(seconds),
     )
     with (
+        patch("streams.log.time", clock),
         patch("streams.source.time", clock),
         patch("streams.deciding.time", clock),
-        patch("streams.source.start_again", leave_for_a_fresh_one),
-        patch("streams.source._ATTEMPTS", ATTEMPTS),
-        patch("streams.source.PART_BYTES", plan.part_bytes),
+        patch("streams.log.start_again", leave_for_a_fresh_one),
+        patch("streams.log._ATTEMPTS", ATTEMPTS),
+        patch("streams.log.PART_BYTES", plan.part_bytes),
         patch("streams.source.TRANSACTION_RECORDS", plan.transaction_records),
-        patch.dict("streams.source.BATCH_RECORDS", redeem=plan.batch_records),
+        patch.dict("streams.log.BATCH_RECORDS", redeem=plan.batch_records),
         patch.dict("streams.deciding.PIECE_RECORDS", redeem=plan.piece_records),
-        patch("streams.source.logger.disabled", True),
+        patch("streams.log.logger.disabled", True),
         patch("streams.deciding.logger.disabled", True),
     ):
         yield
