@@ -1,4 +1,4 @@
-"""`make bench`: one real worker on a real Kafka and Redis, and plain Faust beside it."""
+"""`make bench`: one real worker on a real Kafka and Redis, other engines beside it."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from rich.console import Console
 from tests.benchmarks.drain import NotExact, drain
 from tests.benchmarks.ground import Ground, ground
 from tests.benchmarks.latency import latency
-from tests.benchmarks.plain_faust import drain_peer
+from tests.benchmarks.peer import Peer, drain_peer, plain_faust, tuned_kafka_streams
 from tests.benchmarks.report import Figures, machine
 from tests.benchmarks.watch import Usage
 
@@ -25,21 +25,27 @@ A_SECOND = "a second"
 @click.option(
     "--peer-records", default=20_000, show_default=True, help="The same for plain Faust; 0: none."
 )
+@click.option("--streams/--no-streams", default=True, help="Kafka Streams, tuned, beside it.")
 @click.option("--only", type=click.Choice(["drain", "latency"]), help="One of the two.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def bench(records: int, runs: int, peer_records: int, only: str | None, as_json: bool) -> None:
-    """Backlog drain, bulk issue and latency of one worker, side by side with plain Faust."""
+def bench(
+    records: int, runs: int, peer_records: int, streams: bool, only: str | None, as_json: bool
+) -> None:
+    """Backlog drain, bulk issue and latency of one worker, side by side with other engines."""
     said = Console(stderr=True)
     figures = Figures({"records": records, "peer_records": peer_records, **machine()})
+    peers = [(tuned_kafka_streams(), records)] if streams and only != "latency" else []
+    if peer_records:
+        peers.append((plain_faust(), peer_records))
     with ground() as servers:
         for run in range(runs):
             if only != "latency":
                 said.log(f"run {run + 1} of {runs}: draining {records:,} issues and redeems")
                 ours = _drain(servers, figures, run, records)
-                if peer_records:
-                    said.log(f"run {run + 1} of {runs}: plain Faust, {peer_records:,} redeems")
-                    peer = _drain_peer(servers, figures, run, peer_records)
-                    figures.add("redeems decided, ours by plain Faust's", "times", ours / peer)
+                for peer, count in peers:
+                    said.log(f"run {run + 1} of {runs}: {peer.name}, {count:,} redeems")
+                    theirs = _drain_peer(servers, figures, peer, run, count)
+                    figures.add(f"redeems decided, ours by {peer.name}'s", "times", ours / theirs)
             if only != "drain":
                 said.log(f"run {run + 1} of {runs}: {RATE:,} redeems a second, {PACED_S:.0f} s")
                 _latency(servers, figures, run)
@@ -59,11 +65,11 @@ def _drain(servers: Ground, figures: Figures, run: int, records: int) -> float:
     return found.redeem_rate
 
 
-def _drain_peer(servers: Ground, figures: Figures, run: int, records: int) -> float:
-    found = drain_peer(servers, f"peer-{run}", records, seed=run)
-    figures.add("plain Faust's redeems decided", A_SECOND, found.redeem_rate)
-    figures.add(f"results of plain Faust, of {records:,}", "", found.results)
-    _add_usage(figures, "plain Faust's redeems", found.usage)
+def _drain_peer(servers: Ground, figures: Figures, peer: Peer, run: int, records: int) -> float:
+    found = drain_peer(servers, peer, f"peer-{run}", records, seed=run)
+    figures.add(f"{peer.name}'s redeems decided", A_SECOND, found.redeem_rate)
+    figures.add(f"results of {peer.name}, of {records:,}", "", found.results)
+    _add_usage(figures, f"{peer.name}'s redeems", found.usage)
     return found.redeem_rate
 
 
