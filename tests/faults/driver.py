@@ -37,16 +37,18 @@ SILENCE_S = 90.0
 CALM_S, TOGETHER = (0.3, 2.0), 0.25
 #: Of one that doesn't come about.
 _TRIES = 3
-#: What every run has, so that it has every way in which a worker is turned away.
+#: What every run begins with, so that it has every way in which a worker is turned away.
+FIRST = ("worker frozen before script", "redis lost its progress")
+#: Then these.
 ALWAYS = (
-    "worker frozen before script", "worker killed after script", "worker killed after offsets",
-    "redis flushed", "redis lost its last seconds", "redis lost its progress", "broker killed",
+    "worker killed after script", "worker killed after offsets", "redis flushed",
+    "redis lost its last seconds", "broker killed",
 )  # fmt: skip
 
 
 def schedule(chance: Random) -> Iterator[Kind]:
-    """Those of `ALWAYS` in some order, then all others, then any."""
-    for names in (list(ALWAYS), sorted(set(KINDS) - set(ALWAYS))):
+    """Those of `FIRST` in some order, those of `ALWAYS`, then all others, then any."""
+    for names in (FIRST, ALWAYS, sorted(set(KINDS) - {*FIRST, *ALWAYS})):
         yield from (KINDS[name] for name in chance.sample(names, len(names)))
     while True:
         yield KINDS[chance.choice(sorted(KINDS))]

@@ -86,10 +86,17 @@ class Scene:
 
     def claims(self) -> dict[bytes, bytes | None]:
         """Of each partition in whose lane there is always something to do; none without Redis."""
+        return self._of_chains("claim")
+
+    def applied(self) -> dict[bytes, int]:
+        """Below which offset each of them is decided."""
+        return {key: int(offset or 0) for key, offset in self._of_chains("applied").items()}
+
+    def _of_chains(self, field: str) -> dict[bytes, bytes | None]:
         redis = self.stand.client()
         try:
             keys = [key for lane in LANES for key in redis.scan_iter(f"*chain:{lane}:*")]
-            return {key: redis.hget(key, "claim") for key in keys}
+            return {key: redis.hget(key, field) for key in keys}
         except RedisError:
             return {}
 

@@ -39,7 +39,7 @@ def worker_frozen(scene: Scene) -> Story:
 
 def at_point(scene: Scene, point: str, action: str) -> str:
     """As `REDEEMONCE_FAULT_POINTS` wants it, at a batch some way from the start."""
-    return f"{scene.chance.choice(LANES)}:{point}:{scene.chance.randint(3, 40)}:{action}"
+    return f"{scene.chance.choice(LANES)}:{point}:{scene.chance.randint(3, 20)}:{action}"
 
 
 def _killed_at(point: str, scene: Scene) -> Story:
