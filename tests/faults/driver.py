@@ -74,6 +74,7 @@ class Faults:
         self._next_kind = next(kinds)
         self._chance = scene.chance
         self._beside: float | None = None  # when a second one comes
+        self._over_at: float | None = None
         self.going: list[Going] = []
         self.done: list[Fault] = []
         self.missed: list[str] = []
@@ -81,8 +82,12 @@ class Faults:
 
     def go_on(self, calm: bool, over: bool) -> None:
         now = time.monotonic()
+        if over and self._over_at is None:
+            self._over_at = now
+        # Without load some stories wait for what will never come.
+        too_late = self._over_at is not None and now > self._over_at + STORY_S / 2
         for one in tuple(self.going):
-            late = now > one.latest
+            late = now > one.latest or too_late
             if late or one.condition():
                 one.happened &= not late
                 self._step(one, now)

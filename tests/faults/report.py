@@ -8,16 +8,15 @@ from typing import NamedTuple
 from schemas.topics import LANES
 from streams.broker import read_all
 from streams.settings import Settings
-from tests.faults.scene import TURNED_AWAY
+from tests.faults.scene import LEFT
 from tests.faults.traffic import Wait
 from tests.faults.verifier import Verdict
 from tests.world import World
 
 #: How workers were turned away, or began again, as their logs say it.
 SAID = {
-    **TURNED_AWAY,
+    **LEFT,
     "replays": re.compile(r"decided before, told again"),
-    "fresh starts": re.compile(r"Starting again"),
     "restores": re.compile(r"The ledger is whole"),
 }
 

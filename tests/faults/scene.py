@@ -20,10 +20,13 @@ PLACES = ("w0", "w1", "w2")
 LANES = ("redeem", "issue")
 #: A worker that comes and goes, and one that takes another's place.
 EXTRA, TWIN = "extra", "twin"
-#: How a worker's log says it: others claimed its partitions, the ledger isn't open, or lost writes.
-TURNED_AWAY = {
-    how: re.compile(rf"Starting again: \w+: {how.capitalize()}")
-    for how in ("FENCED", "CLOSED", "BEHIND")
+#: How a worker's log says that it begins anew, and why: others claimed its partitions, the ledger
+#: isn't open, or lost writes.
+LEFT = {
+    "FENCED": re.compile(r"Starting again: \w+: Fenced"),
+    "CLOSED": re.compile(r"Starting again: \w+: Closed"),
+    "BEHIND": re.compile(r"Starting again: \w+: Behind"),
+    "fresh starts": re.compile(r"Starting again"),
 }
 
 
@@ -106,15 +109,15 @@ class Scene:
         same = [key for key, claim in before.items() if now.get(key) in (None, claim)]
         return bool(before) and not same
 
-    def turned_away(self, how: str) -> int:
-        """How often the ledger has turned some worker away like that."""
+    def left(self, how: str) -> int:
+        """How often some worker has begun anew for that reason, by `LEFT`."""
         for path in self.world.logs.glob("*.log"):
             with path.open("rb") as log:
                 log.seek(self._read[path])
                 lines, newline, _ = log.read().rpartition(b"\n")
             self._read[path] += len(lines + newline)
             text = lines.decode(errors="replace")
-            self._seen.update({name: len(said.findall(text)) for name, said in TURNED_AWAY.items()})
+            self._seen.update({name: len(said.findall(text)) for name, said in LEFT.items()})
         return self._seen[how]
 
     def is_open(self) -> bool:

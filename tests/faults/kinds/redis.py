@@ -122,9 +122,9 @@ def redis_lost_its_progress(scene: Scene) -> Story:
     """Some keys are gone from a server that runs: how far partitions are decided. Of one in which
     nothing is committed nobody would notice."""
     yield lambda: scene.is_open() and min(scene.applied().values(), default=0) > _SOME
-    behind, keys = scene.turned_away("BEHIND"), sorted(scene.applied())
+    behind, keys = scene.left("BEHIND"), sorted(scene.applied())
     scene.stand.client().delete(*scene.chance.sample(keys, scene.chance.randint(1, len(keys))))
-    yield lambda: scene.turned_away("BEHIND") > behind
+    yield lambda: scene.left("BEHIND") > behind
 
 
 @kind("redis")

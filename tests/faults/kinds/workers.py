@@ -63,14 +63,19 @@ def _frozen_at(point: str, scene: Scene) -> Story:
 @kind("worker", "places", "kafka", "redis", of_ours=True)
 def worker_frozen_before_script(scene: Scene) -> Story:
     """Others decide what it had, and it comes back before it gives its batch up: so it asks Redis
-    with a claim that isn't valid any more."""
-    place = scene.pick()
-    scene.start(place, at_point(scene, "before_script", "stop"))
-    yield lambda: scene.is_stopped(place)
-    claims, fenced = scene.claims(), scene.turned_away("FENCED")
-    yield lambda: scene.claims_differ(claims)
-    scene.signal(place, signal.SIGCONT)
-    yield lambda: scene.turned_away("FENCED") > fenced
+    with a claim that isn't valid any more. Again where its other lane was in the middle of a
+    commit, and left first."""
+    fenced = scene.left("FENCED")
+    for _ in range(4):
+        place = scene.pick()
+        scene.start(place, at_point(scene, "before_script", "stop"))
+        yield lambda place=place: scene.is_stopped(place)
+        claims, starts = scene.claims(), scene.left("fresh starts")
+        yield lambda claims=claims: scene.claims_differ(claims)
+        scene.signal(place, signal.SIGCONT)
+        yield lambda starts=starts: scene.left("fresh starts") > starts
+        if scene.left("FENCED") > fenced:
+            return
 
 
 for _point in _IN_A_BATCH:
