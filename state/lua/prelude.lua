@@ -139,7 +139,8 @@ local function grow(table_, count)
   call('HSET', base .. 'buckets', table_.short, count)
 end
 
--- Buckets from `first` on are new. Where a table had more than it needs, so may be any other.
+-- Buckets from `first` on are new, and those they were split from may have been empty in between.
+-- Where a table had more than it needs, any other may be new.
 local function let_expire(table_, first, made_ahead)
   if made_ahead then
     for _, key in ipairs(table_.changed) do
@@ -149,6 +150,9 @@ local function let_expire(table_, first, made_ahead)
   end
   for new = first, table_.count - 1 do
     call('EXPIRE', table_.name .. text(new), table_.seconds_to_live)
+    if new > 0 then
+      call('EXPIRE', table_.name .. text(new - level_of(new)), table_.seconds_to_live)
+    end
   end
 end
 
