@@ -81,6 +81,9 @@ class Calls:
         except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError) as error:
             raise LedgerAway(f"Redis doesn't answer: {error}") from error
         except redis.exceptions.ResponseError as error:
-            if str(error).split(" ", 1)[0].rstrip(":") in _PASSING:
-                raise LedgerAway(f"Redis can't write: {error}") from error
+            code, _, words = str(error).partition(" ")
+            if error.status_code is not None:  # the client knows this one, and has taken it off
+                code, words = error.status_code, str(error)
+            if code.rstrip(":") in _PASSING:
+                raise LedgerAway(f"Redis can't write: {code} {words}") from error
             raise

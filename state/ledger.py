@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgpack
 import redis
@@ -98,11 +98,12 @@ class Ledger(Restoring):
         pipeline = self.client.pipeline(transaction=False)
         for call in calls:
             pipeline.evalsha(script.sha, 1, self.base, *call)
-        try:
-            answers: list[list[bytes]] = pipeline.execute()
-        except redis.exceptions.NoScriptError:
-            self.client.script_load(script.text)
-            answers = [script.run(self.client, self.base, *call) for call in calls]
+        answers: list[Any] = pipeline.execute(raise_on_error=False)
+        failures = [answer for answer in answers if isinstance(answer, Exception)]
+        if any(isinstance(failure, redis.exceptions.NoScriptError) for failure in failures):
+            return [script.run(self.client, self.base, *call) for call in calls]
+        for failure in failures:
+            raise failure
         return answers
 
     def claim(self) -> int:

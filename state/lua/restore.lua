@@ -297,9 +297,10 @@ end
 for offer_id, noted in pairs(content.progress) do progress(offer_of(offer_id), unpack(noted)) end
 
 -- From here on it is written. Were it cut short by an error, this would be no state that ever was:
--- without an epoch, all of it is made again.
+-- of no epoch, all of it is made again. A full server refuses the first write, if that takes memory,
+-- and no later one: so it is set, not deleted.
 local epoch = call('GET', base .. 'epoch')
-call('DEL', base .. 'epoch')
+call('SET', base .. 'epoch', 0)
 issued_to_customers(content.customers)
 for generation, list in pairs(content.requests) do remember(generation, list) end
 for _, key in ipairs(removed) do call('HDEL', key, 'stores') end
@@ -314,5 +315,5 @@ end
 write_registers()
 write_parts()
 write_all()
-if epoch then call('SET', base .. 'epoch', epoch) end
+call('SET', base .. 'epoch', epoch or 0)
 return { 'OK' }

@@ -248,10 +248,10 @@ class Desk:
         if dies_after is None:
             self.ledger.settle(TOKEN, tables, self.ledger.memory_days)
 
-    def laid_out(self, entries: int = 0, token: str = TOKEN) -> Tables:
+    def laid_out(self, entries: int = 0) -> Tables:
         """Those of a restorer that expects so many entries in each."""
         generations = remembered_at(self.now, self.ledger.memory_days)
-        return self.ledger.lay_out(token, entries, dict.fromkeys(generations, entries))
+        return self.ledger.lay_out(TOKEN, entries, dict.fromkeys(generations, entries))
 
     def _changes(self, restorer: Restorer, backwards: bool, a_call: int) -> Iterator[Any]:
         """What each merge is to put there: of offers, then lane by lane what isn't applied."""

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
 from schemas.topics import ISSUE
-from state.ledger import Behind, Closed, Fenced, Ledger, Stale
+from state.ledger import Behind, Closed, Fenced, Ledger, LedgerAway, Stale
 from state.restore import Restorer
 from state.tables import Tables
 from streams.settings import Settings
@@ -142,6 +143,45 @@ def test_claims_given_after_an_opening_are_above_all_before(desk: Desk, ledger: 
     assert ledger.claim() > before
     desk.restore()
     assert ledger.claim() > before
+
+
+# A server that can't write -----------------------------------------------------------------------
+
+
+@contextmanager
+def full(ledger: Ledger) -> Iterator[None]:
+    ledger.client.config_set("maxmemory", 1 << 20)
+    try:
+        yield
+    finally:
+        ledger.client.config_set("maxmemory", 0)
+
+
+@contextmanager
+def replica(ledger: Ledger) -> Iterator[None]:
+    """Of a server that nobody will find."""
+    ledger.client.replicaof("127.0.0.1", 1)
+    try:
+        yield
+    finally:
+        ledger.client.replicaof("NO", "ONE")
+
+
+@pytest.mark.parametrize(("cannot", "code"), [(full, "OOM"), (replica, "READONLY")])
+@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize(
+    "request_", [issue("c-3"), redeem("X", "c-1"), revoke("unissued"), edit(), create("p")]
+)
+def test_a_server_that_can_not_write_takes_nothing_and_is_asked_again(
+    desk: Desk, ledger: Ledger, cannot: Any, code: str, together: bool, request_: dict[str, Any]
+) -> None:
+    desk.refresh()
+    parts = [desk.lay(request_, partition=number) for number in range(1, 2 + together)]
+    calls = [(at, at.end) for at in parts]
+    with nothing_written(ledger):
+        with cannot(ledger), pytest.raises(LedgerAway, match=f"can't write: {code} "):
+            desk.decide_together(calls)
+    assert [said[0]["outcome"] for said in desk.decide_together(calls)]
 
 
 # Behind: Redis lost writes -----------------------------------------------------------------------

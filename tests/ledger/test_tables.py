@@ -1,16 +1,19 @@
 """Growing tables: however many entries, each is found, and no bucket grows long."""
 
+from collections.abc import Iterator
 from itertools import pairwise
 from math import ceil
 
 import pytest
 from redis.exceptions import ResponseError
 
-from state.ledger import Ledger
+from state.keys import request_key
+from state.ledger import Ledger, LedgerAway
 from state.restore import Restorer
 from streams.settings import Settings
 from tests.ledger.copies import copy_of, put_back
-from tests.ledger.desk import NOW, Desk
+from tests.ledger.desk import NOW, TOKEN, Desk
+from tests.ledger.held import content
 from tests.world import create, issue, redeem
 
 LOAD = 32  # entries a bucket, on average: one bucket more for every so many
@@ -72,13 +75,24 @@ def test_one_batch_may_grow_a_table_from_nothing_to_many_buckets(
     assert set(desk.reasons(*(issue(f"c-{n}") for n in range(3000)))) == {"customer_limit_reached"}
 
 
-@pytest.mark.parametrize("time", range(8))
-def test_remembered_requests_go_by_themselves(desk: Desk, ledger: Ledger, time: int) -> None:
-    """Every bucket of a generation, also those that came later or were empty for a moment when
-    they were split (which each time other ids are), and none of another table."""
-    del time
+def test_remembered_requests_go_by_themselves(desk: Desk, ledger: Ledger) -> None:
+    """Every bucket of a generation, also those that came later or were emptied by a split, and none
+    of another table."""
+    # given one entry, that the first split moves away
+    moved = next(
+        request_id
+        for request_id in map(str, range(100))
+        if request_key("offers", "p", request_id)[3] % 2 == 1
+    )
+    ledger.client.delete(*ledger.client.scan_iter(match=f"{ledger.base}requests:*"))
+    ledger.client.hdel(ledger.base + "sizes", f"requests:{GENERATION}")
+    desk.ask(create("p", request_id=moved))
+
+    # when
     for n in range(0, 400, 50):
         desk.ask(*(issue(f"c-{k}") for k in range(n, n + 50)))
+
+    # then
     buckets = list(ledger.client.scan_iter(match=f"{ledger.base}requests:*"))
     assert len(buckets) == ceil(401 / LOAD)
     longest = (2 * 7 + 1) * 86_400
@@ -160,18 +174,38 @@ def test_a_restore_gives_tables_their_buckets_first(
     assert min(ledger.client.ttl(bucket) for bucket in buckets) > 0
 
 
-def test_a_restore_that_is_cut_short_by_an_error_is_made_anew(desk: Desk, ledger: Ledger) -> None:
-    """What an error of a script leaves behind is no state that ever was: it has no epoch."""
+@pytest.fixture
+def restorer(desk: Desk, ledger: Ledger) -> Iterator[Restorer]:
+    """Of the closed ledger of an offer with ten coupons, with the lock."""
     desk.ask(*(issue(f"c-{n}") for n in range(10)))
     ledger.close()
-    assert ledger.lock_for_restore("mine", 30)
-    tables = desk.laid_out(token="mine")
-    restorer = Restorer(tables, ledger.memory_days, desk.settings.decimals)
+    with desk.locked():
+        yield Restorer(desk.laid_out(), ledger.memory_days, desk.settings.decimals)
+
+
+def test_a_restore_that_is_cut_short_by_an_error_is_made_anew(
+    restorer: Restorer, ledger: Ledger
+) -> None:
+    """What an error of a script leaves behind is no state that ever was: it is of no epoch."""
+    text = f"{ledger.base}text".encode()
+    ledger.client.set(text, b"no hash")
     changes = restorer.take()
-    changes["customers"] = [tables.customers(b"1234x"), b"1234x", b"", b"wrong", b"x", b""]
-    ledger.client.set(b"wrong", b"a string")
+    changes["customers"] = [ledger.base.encode() + b"customers:0", b"key", b"", text, b"key", b""]
 
     with pytest.raises(ResponseError, match="WRONGTYPE"):
-        ledger.merge("mine", changes)
+        ledger.merge(TOKEN, changes)
 
     assert ledger.epoch() == 0
+
+
+def test_a_full_server_takes_nothing_of_a_restore(restorer: Restorer, ledger: Ledger) -> None:
+    changes = restorer.take()
+    changes["customers"] = [ledger.base.encode() + b"customers:0", b"key", b""]
+    before, epoch = content(ledger), ledger.epoch()
+    ledger.client.config_set("maxmemory", 1 << 20)
+    try:
+        with pytest.raises(LedgerAway, match="can't write: OOM"):
+            ledger.merge(TOKEN, changes)
+    finally:
+        ledger.client.config_set("maxmemory", 0)
+    assert (content(ledger), ledger.epoch()) == (before, epoch)

@@ -145,3 +145,12 @@ def redis_silent(scene: Scene) -> Story:
     scene.stand.redis_link.stall()
     yield scene.chance.uniform(1.0, 9.0)
     scene.stand.redis_link.mend()
+
+
+@kind("redis")
+def redis_full(scene: Scene) -> Story:
+    """It answers, and refuses what takes memory."""
+    client = scene.stand.client()
+    client.config_set("maxmemory", 1 << 20)
+    yield scene.chance.uniform(0.2, 4.0)
+    client.config_set("maxmemory", 0)
