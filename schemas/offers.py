@@ -29,7 +29,8 @@ from schemas.offer_sections import (
     UniqueCodes,
     WithCampaign,
 )
-from schemas.requests import Service, Text, explain
+from schemas.reading import explain
+from schemas.requests import Service, Text
 
 DIGITS = "0123456789"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

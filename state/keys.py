@@ -32,7 +32,7 @@ def code_key(code: str) -> bytes:
 
 def request_key(lane: str, offer: int | str, request_id: str) -> bytes:
     """A remembered request; ``offer`` is the offer's number, or its id where it may have none."""
-    return spread(request_scope(lane, offer) + request_id.encode())
+    return request_scope(lane, offer) + request_id.encode()
 
 
 @lru_cache(maxsize=4096)

@@ -1,10 +1,16 @@
 """The order of fields in what Python and Lua hand each other: written here, read by both."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+import msgpack
+
 from schemas.reasons import Reason
+
+#: What lies in Redis, by its number. With each change of a record or key it is raised by one: a
+#: ledger of another layout is made again from the outcomes.
+LAYOUT = 2
 
 
 class Head(NamedTuple):
@@ -21,12 +27,17 @@ class Head(NamedTuple):
     stamp: int | bool  # of the offers this batch was judged by; False: by none
 
 
+# Records: their values packed one after the other, with no list around them. `record` makes one,
+# `values_of` in lua/prelude.lua reads it.
+
+
 class Coupon(NamedTuple):
+    """A coupon's record; what follows are its redemptions, each with the fields of `Use`."""
+
     recipient: str  # customer_id, '' for none
     starts: int  # seconds since 1970
     expires: int | bool  # seconds, False: with the offer
     revoked: bool
-    uses: list[Any]  # of Use
 
 
 class Use(NamedTuple):
@@ -42,12 +53,13 @@ class Use(NamedTuple):
 
 
 class Customer(NamedTuple):
-    """One customer's dealings with one offer, by local days. The last two only where not empty."""
+    """One customer's dealings with one offer, by local days: how many values each list has. The
+    lists follow."""
 
-    issued: list[int]  # serial, day, serial, day, ...
-    redeemed: list[int]  # day, count, day, count, ...
-    uploaded: Sequence[int] = ()  # serials of codes uploaded for them, if their upload took effect
-    taken: Sequence[int] = ()  # serials without a recipient that they redeemed
+    redeemed: int  # day, count, day, count, ...
+    issued: int  # serial, day, serial, day, ...
+    uploaded: int  # serials of codes uploaded for them, if their upload took effect
+    taken: int  # serials without a recipient that they redeemed
 
 
 class Range(NamedTuple):
@@ -245,12 +257,20 @@ class OfferNow(NamedTuple):
     stores: list[str] | bool  # uploaded ones
 
 
-_NAMES = re.compile(r"\b(OP|HEAD|COUPON|USE|CUSTOMER|RANGE|DECISION|REASON)\.(\w+)")
+_pack = msgpack.Packer(use_bin_type=False, autoreset=True).pack
+
+
+def record(values: Iterable[Any]) -> bytes:
+    return b"".join(map(_pack, values))
+
+
+_NAMES = re.compile(r"\b(OP|HEAD|COUPON|USE|CUSTOMER|RANGE|REASON)\.(\w+)")
 
 
 def bound(text: str, operation: type[NamedTuple] | None = None) -> str:
-    """A script whose names of fields (``OP.serial``) are the places where they are, and whose
-    reasons (``REASON.gap_not_elapsed``) are texts: Lua would look each up each time.
+    """A script whose names of fields (``OP.serial``) are the places where they are (``OP.width``:
+    how many), and whose reasons (``REASON.gap_not_elapsed``) are texts: Lua would look each up
+    each time.
 
     Raises KeyError where there is no such field or reason, or no operation.
     """
@@ -264,6 +284,7 @@ def bound(text: str, operation: type[NamedTuple] | None = None) -> str:
         name: {field.rstrip("_"): str(i) for i, field in enumerate(layout._fields, 1)}
         for name, layout in layouts.items()
     }
+    for name, layout in layouts.items():
+        places[name]["width"] = str(len(layout._fields))
     places["REASON"] = {reason: f"'{reason}'" for reason in Reason}
-    places["DECISION"] = {"size": str(len(Decision._fields))}
     return _NAMES.sub(lambda found: places[found[1]][found[2]], text)

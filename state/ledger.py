@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, NamedTuple
 
 import msgpack
@@ -84,7 +85,10 @@ class Ledger(Restoring):
         them: what was applied answers the same.
         """
         script = transition.value
-        calls = [(self._pack(head), self._pack(operations)) for head, operations in batches]
+        calls = [
+            (self._pack(head), self._pack([*chain.from_iterable(operations)]))
+            for head, operations in batches
+        ]
         answers = self._answered(lambda: self._run_all(script, calls))
         for answer in answers:
             if answer[0] != b"OK":

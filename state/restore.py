@@ -19,12 +19,15 @@ from schemas.times import milliseconds_of
 from schemas.topics import OFFERS, Lane
 from state.catalogue import code_length, fixed_codes, limits_of, series_of
 from state.decided import as_declared, or_false, packed_claim, rest_of, serial_of
-from state.keys import code_key, customer_key, request_scope, spread
-from state.tables import Tables, generation_of
+from state.keys import code_key, customer_key, request_key
+from state.layout import Coupon, Customer, record
+from state.tables import BucketOf, generation_of, remembered_at, seconds_to_live
 
 Fact = list[Any]
 #: What an offer counts: restored by the facts that follow it.
 _COUNTS = ("issued", "redeemed", "sequence", "watermark", "discounted", "revenue", "closed")
+#: Who was issued one coupon: its serial and day follow.
+_NEW_CUSTOMER = Customer(redeemed=0, issued=2, uploaded=0, taken=0)
 _pack = msgpack.Packer(use_bin_type=False, autoreset=True).pack
 #: A batch is decided at one moment.
 _decided_ms = lru_cache(maxsize=1024)(milliseconds_of)
@@ -32,11 +35,12 @@ _serial: Callable[[Any], Any] = itemgetter(0)
 
 
 class Restorer:
-    """``tables``: as `Ledger.lay_out` gives them; ``decimals``: of the organisation's currency.
-    ``weight``: how much `take` would give, about 1 an outcome."""
+    """``customers``: as `Ledger.lay_out` gives it; ``now``: milliseconds since 1970; ``decimals``:
+    of the organisation's currency. ``weight``: how much `take` would give, about 1 an outcome."""
 
-    def __init__(self, tables: Tables, memory_days: int, decimals: int) -> None:
-        self._tables, self._memory_days, self._decimals = tables, memory_days, decimals
+    def __init__(self, customers: BucketOf, now: int, memory_days: int, decimals: int) -> None:
+        self._bucket_of, self._memory_days, self._decimals = customers, memory_days, decimals
+        self._remembered = remembered_at(now, memory_days)
         self._numbers: dict[str, int] = {}
         self._applied: dict[str, dict[int, int]] = {}
         self._empty()
@@ -64,6 +68,7 @@ class Restorer:
             "others": self._others,
             "progress": self._progress,
             "requests": self._requests,
+            "seconds_to_live": seconds_to_live(self._memory_days),
             "chains": {
                 f"{lane}:{p}": [first, self._applied[lane][p]]
                 for lane, begun in self._began.items()
@@ -134,21 +139,21 @@ class Restorer:
             self._effects[said["type"]](self, said, change)
         self._note_progress(said, change, decided_at)
         generation = generation_of(decided_at, self._memory_days)
-        if generation in self._tables.requests:
+        if generation in self._remembered:
             self._remember(lane, said, change, decided_at, generation)
 
     def _issue(self, said: dict[str, Any], change: dict[str, Any]) -> None:
         serial, coupon, key, day = self._coupon(said, change, change)
         self._issues[said["offer_id"]].append((serial, coupon))
-        self._customers += (self._tables.customers(key), key, _pack([[serial, day], []]))
+        self._customers += (self._bucket_of(key), key, record((*_NEW_CUSTOMER, serial, day)))
 
     def _coupon(
         self, said: dict[str, Any], change: dict[str, Any], issued: dict[str, Any]
     ) -> tuple[int, bytes, bytes, int]:
         customer = said["customer_id"]
         key = customer_key(self._numbers[said["offer_id"]], customer)
-        coupon = [customer, issued["starts"], or_false(issued["expires"]), False, []]
-        return serial_of(said), _pack(coupon), key, change["day"]
+        coupon = Coupon(customer, issued["starts"], or_false(issued["expires"]), revoked=False)
+        return serial_of(said), record(coupon), key, change["day"]
 
     def _redeem(self, said: dict[str, Any], change: dict[str, Any]) -> None:
         offer_id, customer = said["offer_id"], said["customer_id"]
@@ -268,7 +273,7 @@ class Restorer:
     ) -> None:
         offer_id = said["offer_id"]
         number = self._numbers[offer_id] if lane is not OFFERS else None
-        key = spread(request_scope(lane.name, number or offer_id) + said["request_id"].encode())
+        key = request_key(lane.name, number or offer_id, said["request_id"])
         decision = [
             said["reason"] or False,
             change["sequence"] or False,
@@ -278,7 +283,7 @@ class Restorer:
             *rest_of(said, change),
         ]
         remembered = bytes.fromhex(change["fingerprint"]) + _pack(decision)
-        self._requests[generation] += (self._tables.requests[generation](key), key, remembered)
+        self._requests[generation] += (key, remembered)
 
 
 def issues_coupons(said: dict[str, Any]) -> bool:

@@ -1,6 +1,6 @@
-"""What only a restorer does to the ledger: it holds the lock, and puts outcomes into it."""
+"""What a restorer does to the ledger and asks of it; whether it is open, others ask too."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain
@@ -9,19 +9,23 @@ from typing import Any
 import msgpack
 
 from state.calls import Calls, Decided, Fenced, decided
-from state.scripts import GROW, LET_EXPIRE, OPEN, RESTORE, TAKE_LOCK, WIPE, Script
-from state.tables import BucketOf, Tables, buckets_of, seconds_to_live
+from state.layout import LAYOUT
+from state.scripts import GROW, OPEN, RESTORE, TAKE_LOCK, WIPE, Script
+from state.tables import BucketOf, buckets_of
 
 #: Claims and stamps given between two openings at the most; each epoch begins at a multiple.
 STAMPS_AN_EPOCH = 1_000_000_000
-#: Buckets that one call splits, or lets expire.
+#: Buckets that one call splits.
 _BUCKETS_A_CALL = 2_000
 #: Merges that Redis has to do while the next is collected: it never waits for one.
 _MERGES_AHEAD = 2
 
 
 class Restoring(Calls):
-    """All that has a ``token`` raises `Fenced` where another restorer holds the lock by now."""
+    """What a restorer does and asks: locks, looks at what is there, closes, wipes, merges, opens.
+
+    All that has a ``token`` raises `Fenced` where another restorer holds the lock by now.
+    """
 
     def is_open(self) -> bool:
         """Whether restore opened this very server. Raises `LedgerAway`."""
@@ -31,7 +35,11 @@ class Restoring(Calls):
             run_id = self.client.info("server")["run_id"]
             return opened is not None and opened.decode() == run_id
 
-        return self._answered(read)
+        return self._answered(read) and self._has_this_layout()
+
+    def _has_this_layout(self) -> bool:
+        found = self._answered(lambda: self.client.get(self.base + "layout"))
+        return int(found or 0) == LAYOUT
 
     def eviction(self) -> str | None:
         """By which policy this server throws keys away when it is full; None: it doesn't."""
@@ -84,7 +92,7 @@ class Restoring(Calls):
             self._as_restorer(WIPE, token, b"", *some)
             yield
         chains = (f"{self.base}chain:{place}".encode() for place in places)
-        self._as_restorer(WIPE, token, b"%d" % epoch, *chains)
+        self._as_restorer(WIPE, token, b"%d" % epoch, b"%d" % LAYOUT, *chains)
 
     def _keys(self, everything: bool = False) -> Iterator[list[bytes]]:
         """All keys, some thousand at a time, but for the restorer's lock unless that too."""
@@ -96,36 +104,23 @@ class Restoring(Calls):
             if found := [key for key in found if key != spared]:
                 yield found
 
-    def lay_out(self, token: str, customers: int, requests: Mapping[int, int]) -> Tables:
-        """Gives the tables their buckets, for so many entries more; ``requests``: by generation."""
-        return Tables(
-            self._grown(token, "customers", customers),
-            {each: self._grown(token, f"requests:{each}", n) for each, n in requests.items()},
-        )
+    def lay_out(self, token: str, customers: int) -> BucketOf:
+        """Gives the table of customers its buckets, for so many entries more."""
+        return buckets_of(f"{self.base}customers".encode(), self._grow(token, customers))
 
-    def _grown(self, token: str, name: str, more: int) -> BucketOf:
-        """The table of that name, with buckets for so many entries more."""
-        return buckets_of(f"{self.base}{name}".encode(), self._grow(token, name, more))
+    def settle(self, token: str) -> None:
+        """After the last merge: the table of customers isn't overfull."""
+        self._grow(token)
 
-    def _grow(self, token: str, name: str, more: int = 0) -> int:
-        """How many buckets it has then."""
+    def _grow(self, token: str, more: int = 0) -> int:
+        """How many buckets the table of customers has then."""
+        name = "customers"
         entries = int(self._answered(lambda: self.client.hget(self.base + "sizes", name)) or 0)
         expected, most = b"%d" % (entries + more), b"%d" % _BUCKETS_A_CALL
         while True:
             done, due = self._as_restorer(GROW, token, name.encode(), expected, most)
             if done == due:
                 return int(done)
-
-    def settle(self, token: str, tables: Tables, memory_days: int) -> None:
-        """After the last merge: no table is overfull, and what is to be forgotten will be."""
-        self._grow(token, "customers")
-        for generation in tables.requests:
-            name, seconds = f"requests:{generation}", seconds_to_live(memory_days)
-            count = self._grow(token, name)
-            for first in range(0, count, _BUCKETS_A_CALL):
-                some = first, min(first + _BUCKETS_A_CALL, count)
-                numbers = (b"%d" % number for number in (seconds, *some))
-                self._as_restorer(LET_EXPIRE, token, name.encode(), *numbers)
 
     def merge(self, token: str, changes: dict[str, Any]) -> None:
         """Put what `Restorer.take` gave into a closed ledger, and note that it is there."""
@@ -163,8 +158,10 @@ class Restoring(Calls):
             self.client.connection_pool.release(connection)
 
     def epoch(self) -> int:
-        """How often this ledger was opened, as Redis has it. 0 where it never was."""
-        return int(self._answered(lambda: self.client.get(self.base + "epoch")) or 0)
+        """How often this ledger was opened, as Redis has it. 0 where it never was, or has another
+        layout: then all of it is made again."""
+        found = self._answered(lambda: self.client.get(self.base + "epoch"))
+        return int(found or 0) if self._has_this_layout() else 0
 
     def versions(self, offer_ids: Sequence[str]) -> list[int]:
         """Of each offer, 0 where it isn't there."""
@@ -191,7 +188,7 @@ class Restoring(Calls):
     def open(self, token: str, epoch: int, chains: dict[str, int]) -> None:
         """Open it for an epoch above all before. ``chains``: committed offsets by place."""
         floor = epoch * STAMPS_AN_EPOCH
-        content = {"epoch": epoch, "floor": floor, "chains": chains}
+        content = {"epoch": epoch, "layout": LAYOUT, "floor": floor, "chains": chains}
         self._as_restorer(OPEN, token, self._pack(content))
 
     def _as_restorer(self, script: Script, token: str, *arguments: bytes) -> list[bytes]:

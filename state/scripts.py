@@ -29,7 +29,7 @@ class Script:
 
 
 #: What is in the ledger, as every script reads and writes it.
-_STATE = ("prelude", "offer", "coupons", "customers")
+_STATE = ("prelude", "tables", "offer", "coupons", "customers")
 
 
 class Transition(Enum):
@@ -43,10 +43,12 @@ class Transition(Enum):
     OFFERS = Script(*_STATE, "registers", "parts", "batch", "offers", "uploads", operation=OfferOp)
 
 
-RESTORE = Script(*_STATE, "registers", "parts", "lock", "restore")
+RESTORE = Script(
+    *_STATE, "registers", "parts", "lock",
+    "restore_issues", "restore_facts", "restore_offers", "restore",
+)  # fmt: skip
 OPEN = Script("prelude", "lock", "open")
 TAKE_LOCK = Script("lock", "take_lock")
 LOOKUP = Script(*_STATE, "lookup")
 WIPE = Script("lock", "wipe")
-GROW = Script("prelude", "lock", "grow")
-LET_EXPIRE = Script("prelude", "lock", "let_expire")
+GROW = Script("prelude", "tables", "lock", "grow")

@@ -1,7 +1,7 @@
-"""Growing tables of the ledger (linear hashing), as `lua/prelude.lua` has them."""
+"""Growing tables of the ledger (linear hashing), as `lua/tables.lua` has them, and the generations
+in which it remembers requests."""
 
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable
 
 #: The name of the bucket in which a key lies.
 BucketOf = Callable[[bytes], bytes]
@@ -21,21 +21,9 @@ def buckets_of(name: bytes, count: int) -> BucketOf:
     return bucket_of
 
 
-class Tables(NamedTuple):
-    """Those that a restore fills; ``requests``: by the generations that are still remembered."""
-
-    customers: BucketOf
-    requests: Mapping[int, BucketOf]
-
-
 def generation_of(moment: int, memory_days: int) -> int:
     """In which a request decided at that moment (milliseconds since 1970) is remembered."""
     return moment // (memory_days * 86_400_000)
-
-
-def begin_of(generation: int, memory_days: int) -> int:
-    """Milliseconds since 1970."""
-    return generation * memory_days * 86_400_000
 
 
 def remembered_at(moment: int, memory_days: int) -> range:

@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from schemas.requests import Reader, Unreadable
+from schemas.reading import Reader, Unreadable
 from schemas.topics import Lane
 from state.catalogue import Catalogue
 from state.layout import Head

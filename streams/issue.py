@@ -3,7 +3,7 @@
 from typing import Any
 
 from schemas.placeholders import fill
-from schemas.requests import Reader
+from schemas.reading import Reader
 from schemas.topics import ISSUE
 from state.catalogue import Catalogue, CompiledOffer
 from state.fingerprint import fingerprint

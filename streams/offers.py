@@ -6,8 +6,8 @@ import orjson
 
 from schemas.codes import normalise
 from schemas.offers import Offer, charset_of, errors_of, shape_of
+from schemas.reading import Reader
 from schemas.reasons import Reason
-from schemas.requests import Reader
 from schemas.times import utc_moment
 from schemas.topics import CURRENT_OFFERS, OFFERS
 from state.catalogue import (

@@ -5,8 +5,8 @@ from typing import Any
 
 import orjson
 
+from schemas.reading import Unreadable
 from schemas.reasons import Reason
-from schemas.requests import Unreadable
 from schemas.times import Calendar, utc_moment
 from schemas.topics import DEAD_LETTERS, Lane
 from state.layout import Decision

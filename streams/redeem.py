@@ -5,8 +5,8 @@ from typing import Any
 import orjson
 
 from schemas.money import from_minor
+from schemas.reading import Reader
 from schemas.reasons import Reason
-from schemas.requests import Reader
 from schemas.topics import REDEEM
 from state.catalogue import Catalogue, CompiledOffer
 from state.fingerprint import fingerprint

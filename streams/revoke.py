@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from schemas.requests import Reader
+from schemas.reading import Reader
 from schemas.topics import REVOKE
 from state.catalogue import Catalogue
 from state.fingerprint import fingerprint

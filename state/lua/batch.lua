@@ -1,9 +1,11 @@
 -- A batch of requests of one partition: fence, replay, decide, remember. See prelude.lua for keys.
--- ARGV[1] head, ARGV[2] operations, both MessagePack; HEAD and OP name their places.
--- Answers {status, ...}: 'OK', how many were decided before, and a decision for each operation, each
--- beginning with '1' where it was remembered from an earlier record of the same request and '0' where
--- it is this record's own.
-local head, operations = unpack_(ARGV[1]), unpack_(ARGV[2])
+-- ARGV[1] head, ARGV[2] operations, both MessagePack. All operations are one list, of OP.width values
+-- each: `op` is how many stand before one's own, so that ops[op + OP.day] is its day.
+-- Answers {status, ...}: 'OK', how many were decided before, and a decision for each operation. It
+-- begins with '1' where it was remembered from an earlier record of the same request, and with '0'
+-- where it is this record's own.
+local head, ops = unpack_(ARGV[1]), unpack_(ARGV[2])
+local last_op = #ops - OP.width
 local place = head[HEAD.lane] .. ':' .. head[HEAD.partition]
 local chain, kept = base .. 'chain:' .. place, base .. 'decisions:' .. place
 local now = head[HEAD.now]
@@ -24,20 +26,21 @@ end
 if applied < head[HEAD.committed] or applied < head[HEAD.from] then return behind() end
 
 -- What was decided before (a crash or an abort after this script): the same answers again.
-local answers, stored, undecided, replays = {}, {}, false, 0
+local answers, stored, undecided, replays = {}, {}, {}, 0
 if applied > head[HEAD.from] then
   for _, packed in ipairs(call('HVALS', kept)) do
     local list = unpack_(packed)
     for i = 1, #list, 2 do stored[list[i]] = list[i + 1] end
   end
 end
-for i, op in ipairs(operations) do
-  if op[OP.offset] < applied then
-    answers[i] = stored[op[OP.offset]]
-    if not answers[i] then return behind() end
+for op = 0, last_op, OP.width do
+  local offset = ops[op + OP.offset]
+  if offset < applied then
+    if not stored[offset] then return behind() end
+    answers[#answers + 1] = stored[offset]
     replays = replays + 1
   else
-    undecided = true
+    undecided[#undecided + 1] = op
   end
 end
 -- The worker judged by rules it read at a stamp; false where it judged by none (offers). So also
@@ -50,57 +53,81 @@ end
 -- Requests seen before: remembered for at least HEAD.memory_days, in two generations of them, or
 -- in the next one, where the clock of the worker that decided is ahead of this one's.
 local generation = floor(now / (head[HEAD.memory_days] * 86400000))
-local requests, older, newer
-if undecided then
-  local seconds_to_live = (2 * head[HEAD.memory_days] + 1) * 86400
-  requests = open_table('requests:' .. generation, seconds_to_live)
-  older = open_table('requests:' .. (generation - 1))
-  newer = open_table('requests:' .. (generation + 1))
+local function memory(of_generation) return base .. 'requests:' .. of_generation end
+
+local known, news = {}, {}   -- request key -> fingerprint and decision; those to write, in pairs
+local function look_up(keys, of_generation)
+  if #keys == 0 or call('EXISTS', memory(of_generation)) == 0 then return keys end
+  local values, others = get_fields(memory(of_generation), keys), {}
+  for i = 1, #keys do
+    if values[i] then known[keys[i]] = values[i] else others[#others + 1] = keys[i] end
+  end
+  return others
+end
+
+if #undecided > 0 then
+  local keys = {}
+  for _, op in ipairs(undecided) do
+    local key = ops[op + OP.request_key]
+    if key ~= '' then keys[#keys + 1] = key end
+  end
+  look_up(look_up(look_up(keys, generation), generation - 1), generation + 1)
   customers = open_table('customers')
 end
 
 -- nil: never seen. Otherwise the first decision, or a refusal where the content is another.
 local function remembered(op)
-  local key = op[OP.request_key]
-  local seen = key ~= '' and (get(requests, key) or get(older, key) or get(newer, key))
+  local seen = known[ops[op + OP.request_key]]
   if not seen then return nil end
-  if string.sub(seen, 1, 8) == op[OP.fingerprint] then return '1' .. string.sub(seen, 9) end
-  local offer = offer_of(op[OP.offer_id])
+  if string.sub(seen, 1, 8) == ops[op + OP.fingerprint] then return '1' .. string.sub(seen, 9) end
+  local offer = offer_of(ops[op + OP.offer_id])
   return '0' .. pack({ REASON.request_id_conflict, false, offer and offer.version or false, now,
-                       op[OP.occurred_at] })
+                       ops[op + OP.occurred_at] })
 end
 
--- A decision: {reason or false, sequence, offer's version, decided at, occurred at, ...rest}. It is
--- numbered among its offer's and remembered by its request id, unless it changes nothing.
-local function decision(op, offer, reason, rest, changes_nothing)
+local function remember(key, value)
+  known[key] = value
+  news[#news + 1] = key
+  news[#news + 1] = value
+end
+
+local function write_memory()
+  if #news == 0 then return end
+  set_fields(memory(generation), news)
+  let_expire(memory(generation), (2 * head[HEAD.memory_days] + 1) * 86400)
+end
+
+-- A decision: {reason or false, sequence, offer's version, decided at, occurred at, ...}. It is
+-- numbered among its offer's and remembered by its request id.
+local function decision(op, offer, reason, ...)
   local sequence = false
-  if offer and not changes_nothing then
+  if offer then
     offer.sequence = offer.sequence + 1
     offer.changed = true
     sequence = offer.sequence
   end
-  local list = { reason or false, sequence, offer and offer.version or false, now,
-                 op[OP.occurred_at] }
-  if rest then
-    for i = 1, #rest do list[DECISION.size + i] = rest[i] end
-  end
-  local packed = pack(list)
-  if op[OP.request_key] ~= '' and not changes_nothing then
-    put(requests, op[OP.request_key], op[OP.fingerprint] .. packed)
-  end
+  local packed = pack({ reason or false, sequence, offer and offer.version or false, now,
+                        ops[op + OP.occurred_at], ... })
+  local key = ops[op + OP.request_key]
+  if key ~= '' then remember(key, ops[op + OP.fingerprint] .. packed) end
   return '0' .. packed
+end
+
+-- One that changes nothing, and is not remembered.
+local function passing(op, offer, reason, ...)
+  return '0' .. pack({ reason or false, false, offer and offer.version or false, now,
+                       ops[op + OP.occurred_at], ... })
 end
 
 -- Answers every operation; `write_more` writes what the transition keeps beside the prelude's.
 local function finish(decide, write_more)
-  if undecided then
+  if #undecided > 0 then
     local list = {}
-    for i, op in ipairs(operations) do
-      if not answers[i] then
-        answers[i] = remembered(op) or decide(op)
-        list[#list + 1] = op[OP.offset]
-        list[#list + 1] = answers[i]
-      end
+    for i, op in ipairs(undecided) do
+      local answer = remembered(op) or decide(op)
+      answers[replays + i] = answer
+      list[2 * i - 1] = ops[op + OP.offset]
+      list[2 * i] = answer
     end
     write(kept, head[HEAD.to], pack(list))
   end
@@ -111,6 +138,7 @@ local function finish(decide, write_more)
   write(chain, 'claim', head[HEAD.claim])
   write(chain, 'applied', max(applied, head[HEAD.to]))
   if write_more then write_more() end
+  write_memory()
   write_all()
   if #dropped > 0 then call('HDEL', kept, unpack(dropped)) end
   table.insert(answers, 1, 'OK')

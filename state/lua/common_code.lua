@@ -4,7 +4,7 @@ local nearness = { [REASON.coupon_revoked] = 1, [REASON.coupon_redeemed] = 2,
                    [REASON.coupon_expired] = 3, [REASON.not_started] = 4 }
 local function own_coupon(op, offer)
   local found, best
-  for _, serial in ipairs(issued_serials(offer, customer_of(op[OP.customer_key]))) do
+  for _, serial in ipairs(issued_serials(offer, customer_of(ops[op + OP.customer_key]))) do
     local reason = coupon_refusal(op, offer, serial, coupon_of(offer, serial))
     if not reason then return serial end
     if not best or nearness[reason] > best then found, best = serial, nearness[reason] end
@@ -14,10 +14,10 @@ end
 
 -- What refuses a customer who was issued none, before what the bill says.
 local function newcomer_refusal(op, offer)
-  if offer.ends and op[OP.second] > offer.ends then return REASON.offer_expired end
-  if op[OP.second] < op[OP.starts] then return REASON.not_started end
-  if op[OP.customer_id] == '' then return REASON.customer_required end
-  if not offer.limits.anyone_may_redeem or not in_audience(offer, op[OP.customer_id]) then
+  if offer.ends and ops[op + OP.second] > offer.ends then return REASON.offer_expired end
+  if ops[op + OP.second] < ops[op + OP.starts] then return REASON.not_started end
+  if ops[op + OP.customer_id] == '' then return REASON.customer_required end
+  if not offer.limits.anyone_may_redeem or not in_audience(offer, ops[op + OP.customer_id]) then
     return REASON.not_recipient
   end
 end
@@ -31,7 +31,7 @@ end
 
 local function newcomers_refusal(op, offer)
   return newcomer_refusal(op, offer)
-      or op[OP.verdict] or nil
+      or ops[op + OP.verdict] or nil
       or limit_refusal(op, offer)
       or exhausted(offer)
       or budget_refusal(op, offer)

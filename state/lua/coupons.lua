@@ -43,64 +43,57 @@ local function unwritten_coupon(offer, serial)
     if not stored or not stored[3] then return false end
     recipient = stored[2]
   end
-  return { recipient, range[RANGE.starts], range[RANGE.expires], false, {} }
+  return { recipient, range[RANGE.starts], range[RANGE.expires], false }
 end
 
--- Coupons -----------------------------------------------------------------------------------------
-local dirty_coupons = {}    -- of offer.coupons: those to write
+-- Coupons: the fields of COUPON, then of each redemption those of USE. `use` is how many values stand
+-- before it, so that coupon[use + USE.day] is its day.
+local function coupons_key(offer, bucket)
+  return base .. 'coupons:' .. offer.number .. ':' .. text(bucket)
+end
+
 local function coupon_of(offer, serial)
-  local place = offer.coupons[serial]
-  if place then return place.coupon end
-  local bucket = floor(serial / 64)
-  local key = offer.coupon_keys[bucket]
-  if not key then
-    key = base .. 'coupons:' .. offer.number .. ':' .. text(bucket)
-    offer.coupon_keys[bucket] = key
-  end
-  place = { key = key, field = texts[serial % 64], coupon = false }
-  offer.coupons[serial] = place
+  local coupon = offer.coupons[serial]
+  if coupon ~= nil then return coupon end
+  coupon = false
   if offer.uploaded or serial < offer.before.issued then
-    local packed = call('HGET', place.key, place.field)
-    place.coupon = packed and unpack_(packed) or false
+    local packed = call('HGET', coupons_key(offer, floor(serial / 64)), texts[serial % 64])
+    coupon = packed and values_of(packed)
   end
-  if not place.coupon and #offer.ranges > 0 then
-    place.coupon = unwritten_coupon(offer, serial)
-  end
-  return place.coupon
+  if not coupon and #offer.ranges > 0 then coupon = unwritten_coupon(offer, serial) end
+  offer.coupons[serial] = coupon
+  return coupon
 end
 
--- `serial` must have been looked up by coupon_of() before.
+local kept_coupons = {}     -- offer, serial of each to write
 local function keep_coupon(offer, serial, coupon)
-  local place = offer.coupons[serial]
-  place.coupon = coupon
-  if not place.dirty then
-    place.dirty = true
-    dirty_coupons[#dirty_coupons + 1] = place
-  end
+  offer.coupons[serial] = coupon
+  if offer.kept[serial] then return end
+  offer.kept[serial] = true
+  kept_coupons[#kept_coupons + 1] = offer
+  kept_coupons[#kept_coupons + 1] = serial
 end
 
 -- Neighbours together, as an issue gives them.
 local function write_coupons()
-  local packed = {}
-  for i, place in ipairs(dirty_coupons) do packed[i] = pack(place.coupon) end
-  local first = 1
-  while first <= #packed do
-    local key, pairs_, i = dirty_coupons[first].key, {}, first
+  local i = 1
+  while i <= #kept_coupons do
+    local offer, bucket, pairs_ = kept_coupons[i], floor(kept_coupons[i + 1] / 64), {}
     repeat
-      pairs_[#pairs_ + 1] = dirty_coupons[i].field
-      pairs_[#pairs_ + 1] = packed[i]
-      i = i + 1
-    until i > #packed or dirty_coupons[i].key ~= key
-    call('HSET', key, unpack(pairs_))
-    first = i
+      local serial = kept_coupons[i + 1]
+      pairs_[#pairs_ + 1] = texts[serial % 64]
+      pairs_[#pairs_ + 1] = record_of(offer.coupons[serial])
+      i = i + 2
+    until kept_coupons[i] ~= offer or floor(kept_coupons[i + 1] / 64) ~= bucket
+    call('HSET', coupons_key(offer, bucket), unpack(pairs_))
   end
 end
 
 -- How many redemptions of a coupon stand: those no reversal has undone.
 local function standing(coupon)
   local count = 0
-  for _, use in ipairs(coupon[COUPON.uses]) do
-    if not use[USE.reversed_by] then count = count + 1 end
+  for use = COUPON.width, #coupon - 1, USE.width do
+    if not coupon[use + USE.reversed_by] then count = count + 1 end
   end
   return count
 end
@@ -108,8 +101,10 @@ end
 -- Whose coupon it is. Without a recipient, whose first redemption stands; '' for nobody's yet.
 local function recipient_of(coupon)
   if coupon[COUPON.recipient] ~= '' then return coupon[COUPON.recipient] end
-  for _, use in ipairs(coupon[COUPON.uses]) do
-    if not use[USE.reversed_by] and use[USE.customer_id] ~= '' then return use[USE.customer_id] end
+  for use = COUPON.width, #coupon - 1, USE.width do
+    if not coupon[use + USE.reversed_by] and coupon[use + USE.customer_id] ~= '' then
+      return coupon[use + USE.customer_id]
+    end
   end
   return ''
 end

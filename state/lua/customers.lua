@@ -5,30 +5,37 @@ local function customer_of(key)
   local record = records[key]
   if not record then
     local packed = get(customers, key)
-    record = packed and unpack_(packed) or { {}, {} }
+    record = packed and values_of(packed) or { 0, 0, 0, 0 }
     records[key] = record
   end
   return record
 end
 
-local function keep_customer(key, record) put(customers, key, pack(record)) end
+local function keep_customer(key, record) put(customers, key, record_of(record)) end
 
--- One of the lists that only few records have.
-local function list_of(record, place)
-  for i = #record + 1, place do record[i] = {} end
-  return record[place]
+-- A record begins with how many values each of its lists has: where is the first, where the last of
+-- this one?
+local function list_in(record, list)
+  local first = CUSTOMER.width + 1
+  for before = 1, list - 1 do first = first + record[before] end
+  return first, first + record[list] - 1
+end
+
+local function add_to(record, list, value)
+  local _, last = list_in(record, list)
+  table.insert(record, last + 1, value)
+  record[list] = record[list] + 1
 end
 
 -- serial, day, serial, day, ... of all a customer was issued, by request or by upload.
 local function issued_to(offer, record)
-  local uploaded = record[CUSTOMER.uploaded]
-  if not uploaded or #uploaded == 0 then return record[CUSTOMER.issued] end
-  local all = {}
-  for i, number in ipairs(record[CUSTOMER.issued]) do all[i] = number end
-  for _, serial in ipairs(uploaded) do
-    local range = range_of(offer, serial)
+  local all, first, last = {}, list_in(record, CUSTOMER.issued)
+  for i = first, last do all[#all + 1] = record[i] end
+  first, last = list_in(record, CUSTOMER.uploaded)
+  for i = first, last do
+    local range = range_of(offer, record[i])
     if range then
-      all[#all + 1] = serial
+      all[#all + 1] = record[i]
       all[#all + 1] = range[RANGE.day]
     end
   end
@@ -46,7 +53,9 @@ end
 -- The serials of a customer's coupons, those issued first, then those become theirs by redeeming.
 local function coupons_of(offer, record, customer_id)
   local serials = issued_serials(offer, record)
-  for _, serial in ipairs(record[CUSTOMER.taken] or {}) do
+  local first, last = list_in(record, CUSTOMER.taken)
+  for i = first, last do
+    local serial = record[i]
     if recipient_of(coupon_of(offer, serial)) == customer_id then
       serials[#serials + 1] = serial
     end
@@ -56,58 +65,59 @@ end
 
 -- Notes a customer's redemption of a coupon that had no recipient.
 local function note_taken(record, serial)
-  local taken = list_of(record, CUSTOMER.taken)
-  for _, known in ipairs(taken) do
-    if known == serial then return end
+  local first, last = list_in(record, CUSTOMER.taken)
+  for i = first, last do
+    if record[i] == serial then return end
   end
-  taken[#taken + 1] = serial
+  add_to(record, CUSTOMER.taken, serial)
 end
 
 local function note_issued(record, serial, day)
-  local issued = record[CUSTOMER.issued]
-  issued[#issued + 1] = serial
-  issued[#issued + 1] = day
+  add_to(record, CUSTOMER.issued, serial)
+  add_to(record, CUSTOMER.issued, day)
 end
 
 local function redemptions_of(record)
-  local days, count = record[CUSTOMER.redeemed], 0
-  for i = 2, #days, 2 do count = count + days[i] end
+  local first, last = list_in(record, CUSTOMER.redeemed)
+  local count = 0
+  for i = first + 1, last, 2 do count = count + record[i] end
   return count
 end
 
--- Is any day of {x, day, x, day} (first = 2) or {day, x, day, x} (first = 1) nearer than the gap?
-local function too_near(days, first, day, gap_days)
-  for i = first, #days, 2 do
-    if abs(days[i] - day) < gap_days then return true end
+-- Is any of the days at `first`, `first` + 2, ... up to `last` nearer than the gap?
+local function too_near(values, first, last, day, gap_days)
+  for i = first, last, 2 do
+    if abs(values[i] - day) < gap_days then return true end
   end
   return false
 end
 
 -- `change` redemptions more (1) or less (-1) on a day.
 local function count_day(record, day, change)
-  local days = record[CUSTOMER.redeemed]
-  for i = 1, #days, 2 do
-    if days[i] == day then
-      days[i + 1] = days[i + 1] + change
-      if days[i + 1] == 0 then
-        table.remove(days, i)
-        table.remove(days, i)
+  local first, last = list_in(record, CUSTOMER.redeemed)
+  for i = first, last, 2 do
+    if record[i] == day then
+      record[i + 1] = record[i + 1] + change
+      if record[i + 1] == 0 then
+        table.remove(record, i)
+        table.remove(record, i)
+        record[CUSTOMER.redeemed] = record[CUSTOMER.redeemed] - 2
       end
       return
     end
   end
-  days[#days + 1] = day
-  days[#days + 1] = change
+  add_to(record, CUSTOMER.redeemed, day)
+  add_to(record, CUSTOMER.redeemed, change)
 end
 
 -- A redemption begins to count (1) or no longer does (-1).
-local function count_redemption(offer, use, key, change)
+local function count_redemption(offer, coupon, use, key, change)
   offer.redeemed = offer.redeemed + change
-  offer.discounted = offer.discounted + change * use[USE.discount_minor]
-  offer.revenue = offer.revenue + change * use[USE.bill_minor]
-  if use[USE.customer_id] ~= '' then
+  offer.discounted = offer.discounted + change * coupon[use + USE.discount_minor]
+  offer.revenue = offer.revenue + change * coupon[use + USE.bill_minor]
+  if coupon[use + USE.customer_id] ~= '' then
     local record = customer_of(key)
-    count_day(record, use[USE.day], change)
+    count_day(record, coupon[use + USE.day], change)
     keep_customer(key, record)
   end
 end

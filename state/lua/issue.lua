@@ -1,15 +1,15 @@
 -- Issue: hand a customer the offer's next coupon. Resend: say again which a customer has. Each a
 -- ladder of guards in order of precedence, then its effects.
-local function offer_expired(op, offer) return offer.ends and op[OP.second] > offer.ends end
+local function offer_expired(op, offer) return offer.ends and ops[op + OP.second] > offer.ends end
 
 -- Was the customer issued a coupon of one of the offers that exclude from this one?
 local function received_excluded(op)
-  for _, other in ipairs(op[OP.others]) do
+  for _, other in ipairs(ops[op + OP.others]) do
     local offer = offer_of(other[1])
     if offer then
       local issued = issued_to(offer, customer_of(other[2]))
       for i = 2, #issued, 2 do
-        if issued[i] > op[OP.received_since] then return true end
+        if issued[i] > ops[op + OP.received_since] then return true end
       end
     end
   end
@@ -28,16 +28,19 @@ end
 local function refusal(op, offer)
   local limits, claim = offer.limits, offer.claim
   if offer_expired(op, offer) then return REASON.offer_expired end
-  if not claim or claim.service ~= op[OP.service] or claim.holder ~= op[OP.holder] then
+  if not claim or claim.service ~= ops[op + OP.service]
+      or claim.holder ~= ops[op + OP.holder] then
     return REASON.not_claimed_by_service
   end
-  if not in_audience(offer, op[OP.customer_id]) then return REASON.not_in_audience end
+  if not in_audience(offer, ops[op + OP.customer_id]) then return REASON.not_in_audience end
   if received_excluded(op) then return REASON.received_excluded_offer end
-  local issued = issued_to(offer, customer_of(op[OP.customer_key]))
+  local issued = issued_to(offer, customer_of(ops[op + OP.customer_key]))
   if limits.issue_per_customer and #issued / 2 >= limits.issue_per_customer then
     return REASON.customer_limit_reached
   end
-  if too_near(issued, 2, op[OP.day], limits.issue_gap_days) then return REASON.gap_not_elapsed end
+  if too_near(issued, 2, #issued, ops[op + OP.day], limits.issue_gap_days) then
+    return REASON.gap_not_elapsed
+  end
   if limits.issue_total and total_issued(offer) >= limits.issue_total then
     return REASON.offer_limit_reached
   end
@@ -60,39 +63,38 @@ local function issue(op, offer)
   local reason = refusal(op, offer)
   if reason then return decision(op, offer, reason) end
   local serial, code = next_serial(offer)
-  local record = customer_of(op[OP.customer_key])
+  local record = customer_of(ops[op + OP.customer_key])
   offer.issued = offer.issued + 1
   offer.last_issued = now
-  coupon_of(offer, serial)
-  keep_coupon(offer, serial,
-              { op[OP.customer_id], op[OP.starts], op[OP.expires], false, {} })
-  note_issued(record, serial, op[OP.day])
-  keep_customer(op[OP.customer_key], record)
-  return decision(op, offer, nil, {
-    serial, op[OP.starts], op[OP.expires], expiry(offer, op[OP.expires]), op[OP.day],
-    #issued_to(offer, record) / 2, total_issued(offer), code, offer.uploaded and offer.taken })
+  local starts, expires, day = ops[op + OP.starts], ops[op + OP.expires], ops[op + OP.day]
+  keep_coupon(offer, serial, { ops[op + OP.customer_id], starts, expires, false })
+  note_issued(record, serial, day)
+  keep_customer(ops[op + OP.customer_key], record)
+  return decision(op, offer, nil, serial, starts, expires, expiry(offer, expires), day,
+                  #issued_to(offer, record) / 2, total_issued(offer), code,
+                  offer.uploaded and offer.taken)
 end
 
 local function resend(op, offer)
   if offer_expired(op, offer) then return decision(op, offer, REASON.offer_expired) end
   if not offer.limits.resend then return decision(op, offer, REASON.resend_not_allowed) end
   local found = {}
-  local record = customer_of(op[OP.customer_key])
-  for _, serial in ipairs(coupons_of(offer, record, op[OP.customer_id])) do
+  local record = customer_of(ops[op + OP.customer_key])
+  for _, serial in ipairs(coupons_of(offer, record, ops[op + OP.customer_id])) do
     local coupon = coupon_of(offer, serial)
-    if is_active(offer, serial, coupon, op[OP.second]) then
+    if is_active(offer, serial, coupon, ops[op + OP.second]) then
       found[#found + 1] = {
         serial, coupon[COUPON.starts], expiry(offer, coupon[COUPON.expires]),
         offer.uploaded and uploaded_code(offer, serial)[1] }
     end
   end
   if #found == 0 then return decision(op, offer, REASON.no_active_coupon) end
-  return decision(op, offer, nil, { op[OP.content], found })
+  return decision(op, offer, nil, ops[op + OP.content], found)
 end
 
 return finish(function(op)
-  local offer = offer_of(op[OP.offer_id])
-  if not offer then return decision(op, false, REASON.offer_not_found, nil, true) end
-  if op[OP.kind] == 'resend' then return resend(op, offer) end
+  local offer = offer_of(ops[op + OP.offer_id])
+  if not offer then return passing(op, false, REASON.offer_not_found) end
+  if ops[op + OP.kind] == 'resend' then return resend(op, offer) end
   return issue(op, offer)
 end)

@@ -19,7 +19,7 @@ local function new_offer(offer_id, fields)
     offer_id = offer_id, number = text(fields.number), closed = fields.closed == '1',
     ranges = fields.ranges and unpack_(fields.ranges) or {},
     upload = fields.upload and unpack_(fields.upload) or {},
-    before = {}, coupons = {}, coupon_keys = {},
+    before = {}, coupons = {}, kept = {},
   }
   for _, name in ipairs(COUNTS) do
     offer[name] = tonumber(fields[name] or '0')

@@ -16,12 +16,12 @@ end
 -- Uploaded codes are marked by their first characters only, so what is longer may be one of them.
 -- A common code is a lead that is the whole code: whether it was uploaded is looked up.
 local function lead_is_free(op, lead)
-  local length, common = op[OP.length], op[OP.code_key] ~= ''
+  local length, common = ops[op + OP.length], ops[op + OP.code_key] ~= ''
   for n = 1, #lead - 1 do
     local holder = holder_of('leads', length .. ':' .. string.sub(lead, 1, n))
     if holder and holder ~= '+' and not (common and holder == 'uploaded') then return false end
   end
-  if common and get(uploaded_table(), op[OP.code_key]) then return false end
+  if common and get(uploaded_table(), ops[op + OP.code_key]) then return false end
   return not holder_of('leads', length .. ':' .. lead)
 end
 
@@ -39,7 +39,7 @@ local function code_is_free(offer_id)
 end
 
 local function claim_refusal(op, fields)
-  local claim = op[OP.claim]
+  local claim = ops[op + OP.claim]
   if not claim then return nil end
   local held = fields and fields.claim and unpack_(fields.claim) or false
   if held and (held.service ~= claim.service or held.holder ~= claim.holder) then
@@ -47,73 +47,79 @@ local function claim_refusal(op, fields)
   end
   if claim.service == 'outbound' then
     local other = holder_of('campaigns', claim.holder)
-    if other and other ~= op[OP.offer_id] then return REASON.campaign_has_offer, other end
+    if other and other ~= ops[op + OP.offer_id] then return REASON.campaign_has_offer, other end
   end
 end
 
 local function edit_refusal(op, fields)
-  if op[OP.expiry_type] and op[OP.expiry_type] ~= fields.expiry_type then return 'expiry.type' end
-  if op[OP.codes] and op[OP.codes] ~= fields.codes then return 'coupons.codes' end
-  if op[OP.prefix] and op[OP.prefix] ~= fields.lead then return 'coupons.codes.prefix' end
+  if ops[op + OP.expiry_type] and ops[op + OP.expiry_type] ~= fields.expiry_type then
+    return 'expiry.type'
+  end
+  if ops[op + OP.codes] and ops[op + OP.codes] ~= fields.codes then return 'coupons.codes' end
+  if ops[op + OP.prefix] and ops[op + OP.prefix] ~= fields.lead then
+    return 'coupons.codes.prefix'
+  end
 end
 
 -- nil, or a reason and its detail; `found` gets what is free for the offer: lead and code.
 local function refusal(op, fields, found)
-  local creates, offer_id = op[OP.kind] == 'create', op[OP.offer_id]
+  local creates, offer_id = ops[op + OP.kind] == 'create', ops[op + OP.offer_id]
   if not creates and not fields then return REASON.offer_not_found end
   if creates and fields then return REASON.offer_exists end
-  if op[OP.offer_codes] then
-    found.code = first_free(op[OP.offer_codes], code_is_free(offer_id))
-    if not found.code then return REASON.offer_code_taken, op[OP.offer_codes][1] end
+  if ops[op + OP.offer_codes] then
+    found.code = first_free(ops[op + OP.offer_codes], code_is_free(offer_id))
+    if not found.code then return REASON.offer_code_taken, ops[op + OP.offer_codes][1] end
   end
-  if creates and op[OP.leads] then
-    found.lead = first_free(op[OP.leads], function(lead) return lead_is_free(op, lead) end)
-    if not found.lead then return REASON.code_taken, op[OP.leads][1] end
+  if creates and ops[op + OP.leads] then
+    found.lead = first_free(ops[op + OP.leads], function(lead) return lead_is_free(op, lead) end)
+    if not found.lead then return REASON.code_taken, ops[op + OP.leads][1] end
   end
   local field = not creates and edit_refusal(op, fields)
   if field then return REASON.field_not_editable, field end
   local reason, detail = claim_refusal(op, fields)
   if reason then return reason, detail end
-  if op[OP.verdict] then return op[OP.verdict], op[OP.detail] end
+  if ops[op + OP.verdict] then return ops[op + OP.verdict], ops[op + OP.detail] end
 end
 
 local function new_fields(op, found)
   numbers = numbers + 1
-  if found.lead then take_lead(op[OP.length], found.lead, op[OP.offer_id]) end
+  if found.lead then take_lead(ops[op + OP.length], found.lead, ops[op + OP.offer_id]) end
   return {
     number = numbers, version = 0, issued = 0, redeemed = 0, sequence = 0, watermark = 0,
-    discounted = 0, revenue = 0, closed = '0', lead = found.lead or '', length = op[OP.length],
-    codes = op[OP.codes], expiry_type = op[OP.expiry_type], created_at = now,
-    created_by = op[OP.actor],
+    discounted = 0, revenue = 0, closed = '0', lead = found.lead or '',
+    length = ops[op + OP.length], codes = ops[op + OP.codes], expiry_type = ops[op + OP.expiry_type], created_at = now,
+    created_by = ops[op + OP.actor],
   }
 end
 
 local function new_version(op, fields)
   stamp = stamp + 1
   fields.version = tonumber(fields.version) + 1
-  fields.modified_at, fields.modified_by, fields.stamp = now, op[OP.actor], stamp
-  changed[op[OP.offer_id]] = fields
+  fields.modified_at, fields.modified_by, fields.stamp = now, ops[op + OP.actor], stamp
+  changed[ops[op + OP.offer_id]] = fields
 end
 
 local function change(op, fields, found)
-  local offer_id, definition = op[OP.offer_id], op[OP.definition]
+  local offer_id, definition = ops[op + OP.offer_id], ops[op + OP.definition]
   fields = fields or new_fields(op, found)
   if definition then
-    fields.definition, fields.limits = definition, op[OP.limits]
+    fields.definition, fields.limits = definition, ops[op + OP.limits]
     if fields.limits.codes == 'generated' then
-      fields.limits.possible_codes = op[OP.radix] ^ (op[OP.length] - #fields.lead)
+      fields.limits.possible_codes = ops[op + OP.radix] ^ (ops[op + OP.length] - #fields.lead)
     end
     fields.limits = pack(fields.limits)
-    if op[OP.stores] then fields.stores = nil; removed[offer_id] = true end
+    if ops[op + OP.stores] then fields.stores = nil; removed[offer_id] = true end
   end
   if found.code and found.code ~= fields.offer_code then
     if fields.offer_code then take('offer_codes', fields.offer_code, false) end
     take('offer_codes', found.code, offer_id)
     fields.offer_code = found.code
   end
-  if op[OP.claim] then
-    fields.claim = pack(op[OP.claim])
-    if op[OP.claim].service == 'outbound' then take('campaigns', op[OP.claim].holder, offer_id) end
+  if ops[op + OP.claim] then
+    fields.claim = pack(ops[op + OP.claim])
+    if ops[op + OP.claim].service == 'outbound' then
+      take('campaigns', ops[op + OP.claim].holder, offer_id)
+    end
   end
   new_version(op, fields)
   return fields
@@ -139,14 +145,14 @@ local function snapshot(fields)
 end
 
 local function define(op)
-  local fields, found = fields_of(op[OP.offer_id]), {}
+  local fields, found = fields_of(ops[op + OP.offer_id]), {}
   local reason, detail = refusal(op, fields, found)
   if reason then
-    local forgets = reason == REASON.offer_not_found
-    return decision(op, offer_of(op[OP.offer_id]), reason, { detail or false }, forgets)
+    local tell = reason == REASON.offer_not_found and passing or decision
+    return tell(op, offer_of(ops[op + OP.offer_id]), reason, detail or false)
   end
-  local offer = offer_of(op[OP.offer_id])
+  local offer = offer_of(ops[op + OP.offer_id])
   fields = change(op, fields, found)
-  if offer then learn_rules(offer, fields) else offer = new_offer(op[OP.offer_id], fields) end
-  return decision(op, offer, nil, snapshot(fields))
+  if offer then learn_rules(offer, fields) else offer = new_offer(ops[op + OP.offer_id], fields) end
+  return decision(op, offer, nil, unpack(snapshot(fields)))
 end

@@ -1,5 +1,5 @@
 -- Open: the ledger is whole, workers may decide on it. Only the restorer that holds the lock can.
--- ARGV[1] its token, ARGV[2] MessagePack {epoch, floor, chains: place -> committed}.
+-- ARGV[1] its token, ARGV[2] MessagePack {epoch, layout, floor, chains: place -> committed}.
 -- Claims and stamps of this epoch are above the floor: none of an earlier one is ever taken for
 -- them. What is decided above what is committed stays so.
 if not holds_lock(ARGV[1]) then return { 'FENCED' } end
@@ -7,6 +7,7 @@ local content = unpack_(ARGV[2])
 call('SET', base .. 'claims', content.floor)
 call('SET', base .. 'stamp', content.floor)
 call('SET', base .. 'epoch', content.epoch)
+call('SET', base .. 'layout', content.layout)
 for place, committed in pairs(content.chains) do
   local applied = tonumber(call('HGET', base .. 'chain:' .. place, 'applied') or '0')
   call('HSET', base .. 'chain:' .. place, 'applied', max(applied, committed))

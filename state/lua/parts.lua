@@ -55,8 +55,7 @@ local function put_code(offer, item, position, index)
   mark_lead(code)
   if customer_id ~= '' then
     local record = customer_of(of_customer)
-    local list = list_of(record, CUSTOMER.uploaded)
-    list[#list + 1] = position
+    add_to(record, CUSTOMER.uploaded, position)
     keep_customer(of_customer, record)
   end
   if index then

@@ -1,16 +1,17 @@
 -- Redeem, validate: the code's coupon, the guards of refusals.lua, then the effects.
--- {serial, coupon's, customer's, offer's redemptions standing now}
-local function totals(op, offer, serial, coupon)
-  local of_customer = op[OP.customer_id] ~= '' and redemptions_of(customer_of(op[OP.customer_key]))
-  return { serial, standing(coupon), of_customer, offer.redeemed }
+-- How many redemptions stand now: the coupon's, the customer's, the offer's.
+local function totals(op, offer, coupon)
+  local of_customer = ops[op + OP.customer_id] ~= ''
+    and redemptions_of(customer_of(ops[op + OP.customer_key]))
+  return standing(coupon), of_customer, offer.redeemed
 end
 
 -- The code's coupon and its serial, nil where none has been issued under it.
 local function issued_coupon(op, offer)
   if not offer then return nil end
-  local serial = op[OP.serial]
+  local serial = ops[op + OP.serial]
   if offer.uploaded then
-    serial = unpack_(get(uploaded_table(), op[OP.code_key]))[2]
+    serial = unpack_(get(uploaded_table(), ops[op + OP.code_key]))[2]
   elseif offer.limits.codes == 'common' then
     serial = own_coupon(op, offer)
   elseif not serial or serial >= offer.issued then
@@ -20,61 +21,66 @@ local function issued_coupon(op, offer)
 end
 
 local function use(op, offer, serial, coupon)
-  local uses, customer_id = coupon[COUPON.uses], op[OP.customer_id]
-  local redemption = { op[OP.request_id], customer_id, op[OP.day], false,
-                       op[OP.discount_minor], op[OP.bill_minor], offer.sequence + 1 }
-  uses[#uses + 1] = redemption
+  local customer_id, use = ops[op + OP.customer_id], #coupon
+  coupon[use + USE.redemption_id] = ops[op + OP.request_id]
+  coupon[use + USE.customer_id] = customer_id
+  coupon[use + USE.day] = ops[op + OP.day]
+  coupon[use + USE.reversed_by] = false
+  coupon[use + USE.discount_minor] = ops[op + OP.discount_minor]
+  coupon[use + USE.bill_minor] = ops[op + OP.bill_minor]
+  coupon[use + USE.sequence] = offer.sequence + 1
   keep_coupon(offer, serial, coupon)
   offer.last_redeemed = now
   if coupon[COUPON.recipient] == '' and customer_id ~= '' then
-    note_taken(customer_of(op[OP.customer_key]), serial)
+    note_taken(customer_of(ops[op + OP.customer_key]), serial)
   end
-  count_redemption(offer, redemption, op[OP.customer_key], 1)
+  count_redemption(offer, coupon, use, ops[op + OP.customer_key], 1)
 end
 
-local function accept(op, offer, serial, coupon, only_asked, issued)
-  if not only_asked then use(op, offer, serial, coupon) end
-  local rest = totals(op, offer, serial, coupon)
-  rest[5], rest[6] = op[OP.day], op[OP.discount]
-  rest[7], rest[8], rest[9] = op[OP.discount_minor], op[OP.bill_minor], issued
-  return decision(op, offer, nil, rest, only_asked)
+-- How a request is answered: who only asks changes nothing.
+local function teller(op) return ops[op + OP.kind] == 'validate' and passing or decision end
+
+local function accept(op, offer, serial, coupon, tell, issued)
+  if tell == decision then use(op, offer, serial, coupon) end
+  local of_coupon, of_customer, of_offer = totals(op, offer, coupon)
+  return tell(op, offer, nil, serial, of_coupon, of_customer, of_offer, ops[op + OP.day],
+              ops[op + OP.discount], ops[op + OP.discount_minor], ops[op + OP.bill_minor], issued)
 end
 
 -- A common code that its customer was issued nothing under: the coupon is given with its use.
-local function redeem_as_newcomer(op, offer, only_asked)
+local function redeem_as_newcomer(op, offer, tell)
   local reason = newcomers_refusal(op, offer)
-  if reason then return decision(op, offer, reason, nil, only_asked) end
-  local serial = offer.issued
-  local coupon = { op[OP.customer_id], op[OP.starts], op[OP.expires], false, {} }
-  if not only_asked then
+  if reason then return tell(op, offer, reason) end
+  local serial, starts, expires = offer.issued, ops[op + OP.starts], ops[op + OP.expires]
+  local coupon = { ops[op + OP.customer_id], starts, expires, false }
+  if tell == decision then
     offer.issued = serial + 1
     offer.last_issued = now
-    coupon_of(offer, serial)
-    note_issued(customer_of(op[OP.customer_key]), serial, op[OP.day])
+    note_issued(customer_of(ops[op + OP.customer_key]), serial, ops[op + OP.day])
   end
-  return accept(op, offer, serial, coupon, only_asked, { op[OP.starts], op[OP.expires] })
+  return accept(op, offer, serial, coupon, tell, { starts, expires })
 end
 
 -- An uploaded code that was never issued: not found, unless its like were revoked.
 local function stock_refusal(op, offer)
   if not offer or not offer.uploaded then return nil end
-  local position = unpack_(get(uploaded_table(), op[OP.code_key]))[2]
+  local position = unpack_(get(uploaded_table(), ops[op + OP.code_key]))[2]
   if position < offer.watermark and range_of(offer, position) then return REASON.coupon_revoked end
 end
 
 local function redeem(op)
-  local offer = offer_of(op[OP.offer_id])
-  local only_asked = op[OP.kind] == 'validate'
+  local offer = offer_of(ops[op + OP.offer_id])
+  local tell = teller(op)
   local coupon, serial = issued_coupon(op, offer)
   if not coupon then
     if offer and offer.limits.codes == 'common' then
-      return redeem_as_newcomer(op, offer, only_asked)
+      return redeem_as_newcomer(op, offer, tell)
     end
     local reason = stock_refusal(op, offer)
-    if reason then return decision(op, offer, reason, nil, only_asked) end
-    return decision(op, offer, REASON.code_not_found, nil, true)
+    if reason then return tell(op, offer, reason) end
+    return passing(op, offer, REASON.code_not_found)
   end
   local reason = refusal(op, offer, serial, coupon)
-  if reason then return decision(op, offer, reason, { serial }, only_asked) end
-  return accept(op, offer, serial, coupon, only_asked, false)
+  if reason then return tell(op, offer, reason, serial) end
+  return accept(op, offer, serial, coupon, tell, false)
 end

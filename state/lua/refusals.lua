@@ -1,9 +1,10 @@
 -- Why a coupon isn't redeemed: a ladder of guards in order of precedence.
 
 -- An uploaded code's offer was looked up before the call; a restore may have changed it since.
-for _, op in ipairs(operations) do
-  if op[OP.code_key] ~= '' then
-    local found, offer = get(uploaded_table(), op[OP.code_key]), offer_of(op[OP.offer_id])
+for op = 0, last_op, OP.width do
+  if ops[op + OP.code_key] ~= '' then
+    local found = get(uploaded_table(), ops[op + OP.code_key])
+    local offer = offer_of(ops[op + OP.offer_id])
     if not found or not offer or text(unpack_(found)[1]) ~= offer.number then
       return { 'STALE' }
     end
@@ -14,25 +15,26 @@ end
 local function coupon_refusal(op, offer, serial, coupon)
   if revoked(offer, serial, coupon) then return REASON.coupon_revoked end
   if used_up(offer, coupon) then return REASON.coupon_redeemed end
-  if expired(offer, coupon, op[OP.second]) then return REASON.coupon_expired end
-  if op[OP.second] < coupon[COUPON.starts] then return REASON.not_started end
+  if expired(offer, coupon, ops[op + OP.second]) then return REASON.coupon_expired end
+  if ops[op + OP.second] < coupon[COUPON.starts] then return REASON.not_started end
 end
 
 local function recipient_refusal(op, offer, coupon)
   if offer.limits.anyone_may_redeem then return nil end
   local recipient = recipient_of(coupon)
-  if recipient == '' and op[OP.customer_id] == '' then return REASON.customer_required end
-  if recipient ~= '' and recipient ~= op[OP.customer_id] then return REASON.not_recipient end
+  if recipient == '' and ops[op + OP.customer_id] == '' then return REASON.customer_required end
+  if recipient ~= '' and recipient ~= ops[op + OP.customer_id] then return REASON.not_recipient end
 end
 
 local function limit_refusal(op, offer)
   local limits = offer.limits
-  if op[OP.customer_id] ~= '' then
-    local record = customer_of(op[OP.customer_key])
+  if ops[op + OP.customer_id] ~= '' then
+    local record = customer_of(ops[op + OP.customer_key])
     if limits.redeem_per_customer and redemptions_of(record) >= limits.redeem_per_customer then
       return REASON.customer_limit_reached
     end
-    if too_near(record[CUSTOMER.redeemed], 1, op[OP.day], limits.redeem_gap_days) then
+    local first, last = list_in(record, CUSTOMER.redeemed)
+    if too_near(record, first, last, ops[op + OP.day], limits.redeem_gap_days) then
       return REASON.gap_not_elapsed
     end
   end
@@ -43,7 +45,7 @@ end
 
 local function budget_refusal(op, offer)
   local most, goal = offer.limits.budget_discount, offer.limits.revenue_goal
-  if (most and offer.discounted + op[OP.discount_minor] > most)
+  if (most and offer.discounted + ops[op + OP.discount_minor] > most)
       or (goal and offer.revenue >= goal) then
     return REASON.budget_exhausted
   end
@@ -52,7 +54,7 @@ end
 local function refusal(op, offer, serial, coupon)
   return coupon_refusal(op, offer, serial, coupon)
       or recipient_refusal(op, offer, coupon)
-      or op[OP.verdict] or nil
+      or ops[op + OP.verdict] or nil
       or limit_refusal(op, offer)
       or budget_refusal(op, offer)
 end

@@ -1,18 +1,19 @@
 -- Reverse: undo one redemption.
 local function redemption_in(coupon, op)
-  for _, redemption in ipairs(coupon and coupon[COUPON.uses] or {}) do
-    if redemption[USE.redemption_id] == op[OP.redemption_id]
-        and redemption[USE.customer_id] == op[OP.customer_id] then return redemption end
+  if not coupon then return nil end
+  for use = COUPON.width, #coupon - 1, USE.width do
+    if coupon[use + USE.redemption_id] == ops[op + OP.redemption_id]
+        and coupon[use + USE.customer_id] == ops[op + OP.customer_id] then return use end
   end
 end
 
--- The redemption to undo, its coupon and serial.
+-- The redemption to undo (where in its coupon), that coupon and its serial.
 local function redemption_of(op, offer)
   if offer and offer.limits.codes == 'common' then
-    for _, serial in ipairs(issued_serials(offer, customer_of(op[OP.customer_key]))) do
+    for _, serial in ipairs(issued_serials(offer, customer_of(ops[op + OP.customer_key]))) do
       local coupon = coupon_of(offer, serial)
-      local redemption = redemption_in(coupon, op)
-      if redemption then return redemption, coupon, serial end
+      local use = redemption_in(coupon, op)
+      if use then return use, coupon, serial end
     end
     return nil
   end
@@ -21,22 +22,22 @@ local function redemption_of(op, offer)
 end
 
 local function reverse(op)
-  local offer = offer_of(op[OP.offer_id])
-  local redemption, coupon, serial = redemption_of(op, offer)
-  if not redemption then return decision(op, offer, REASON.redemption_not_found) end
+  local offer = offer_of(ops[op + OP.offer_id])
+  local use, coupon, serial = redemption_of(op, offer)
+  if not use then return decision(op, offer, REASON.redemption_not_found) end
   local reason
-  if redemption[USE.reversed_by] then reason = REASON.already_reversed
+  if coupon[use + USE.reversed_by] then reason = REASON.already_reversed
   elseif revoked(offer, serial, coupon) then reason = REASON.coupon_revoked
-  elseif expired(offer, coupon, op[OP.second]) then reason = REASON.coupon_expired end
-  if reason then return decision(op, offer, reason, { serial }) end
+  elseif expired(offer, coupon, ops[op + OP.second]) then reason = REASON.coupon_expired end
+  if reason then return decision(op, offer, reason, serial) end
 
-  redemption[USE.reversed_by] = op[OP.request_id]
+  coupon[use + USE.reversed_by] = ops[op + OP.request_id]
   keep_coupon(offer, serial, coupon)
-  count_redemption(offer, redemption, op[OP.customer_key], -1)
-  return decision(op, offer, nil, totals(op, offer, serial, coupon))
+  count_redemption(offer, coupon, use, ops[op + OP.customer_key], -1)
+  return decision(op, offer, nil, serial, totals(op, offer, coupon))
 end
 
 return finish(function(op)
-  if op[OP.kind] == 'reverse' then return reverse(op) end
+  if ops[op + OP.kind] == 'reverse' then return reverse(op) end
   return redeem(op)
 end)

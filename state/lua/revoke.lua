@@ -1,10 +1,10 @@
 -- Revoke: end coupons that were not used. A whole offer by a watermark, customers one by one.
 local function revoke_customers(op, offer)
   local ended = {}
-  for _, customer in ipairs(op[OP.customers]) do
+  for _, customer in ipairs(ops[op + OP.customers]) do
     for _, serial in ipairs(coupons_of(offer, customer_of(customer[2]), customer[1])) do
       local coupon = coupon_of(offer, serial)
-      if is_active(offer, serial, coupon, op[OP.second]) then
+      if is_active(offer, serial, coupon, ops[op + OP.second]) then
         coupon[COUPON.revoked] = true
         keep_coupon(offer, serial, coupon)
         ended[#ended + 1] = serial
@@ -26,21 +26,21 @@ local function end_unissued(offer)
 end
 
 return finish(function(op)
-  local offer = offer_of(op[OP.offer_id])
-  if not offer then return decision(op, false, REASON.offer_not_found, nil, true) end
+  local offer = offer_of(ops[op + OP.offer_id])
+  if not offer then return passing(op, false, REASON.offer_not_found) end
   local count, watermark, stock, ended = false, false, false, {}
-  if op[OP.scope] == 'customers' then
+  if ops[op + OP.scope] == 'customers' then
     ended = revoke_customers(op, offer)
     count = #ended
   else
     end_unissued(offer)
     stock = offer.uploaded and offer.taken
-    if op[OP.scope] == 'unredeemed' then
+    if ops[op + OP.scope] == 'unredeemed' then
       offer.watermark = offer.uploaded and end_of_ranges(offer) or offer.issued
       watermark = offer.watermark
     else
       count = 0
     end
   end
-  return decision(op, offer, nil, { count, watermark, ended, stock })
+  return decision(op, offer, nil, count, watermark, ended, stock)
 end)

@@ -1,11 +1,11 @@
 -- Uploads of codes, customers and stores, in parts that take effect with the last one; exports.
 
 -- Coupons that these issue were judged by one version of the offer.
-for _, op in ipairs(operations) do
-  if op[OP.kind] == 'upload_codes' or op[OP.kind] == 'export' then
-    local offer = offer_of(op[OP.offer_id])
-    if offer and (offer.number ~= text(op[OP.offer_number])
-                  or offer.version ~= op[OP.offer_version]) then
+for op = 0, last_op, OP.width do
+  if ops[op + OP.kind] == 'upload_codes' or ops[op + OP.kind] == 'export' then
+    local offer = offer_of(ops[op + OP.offer_id])
+    if offer and (offer.number ~= text(ops[op + OP.offer_number])
+                  or offer.version ~= ops[op + OP.offer_version]) then
       return { 'STALE' }
     end
   end
@@ -39,8 +39,8 @@ local function taken_codes(op, offer)
   local taken_, seen = {}, {}
   local waiting = offer.upload.upload_codes
   -- What this part doesn't belong to is given up with it, and so are its codes.
-  if not fits(waiting, op[OP.part], op[OP.parts]) then waiting = { list = {} } end
-  for _, item in ipairs(op[OP.items]) do
+  if not fits(waiting, ops[op + OP.part], ops[op + OP.parts]) then waiting = { list = {} } end
+  for _, item in ipairs(ops[op + OP.items]) do
     if seen[item[1]] or is_taken(offer, item[1], item[2], waiting) then
       taken_[#taken_ + 1] = item[1]
     end
@@ -51,17 +51,17 @@ end
 
 local function upload_codes(op, offer)
   local taken_ = taken_codes(op, offer)
-  if #taken_ > 0 then return decision(op, offer, REASON.code_taken, { false, taken_ }) end
-  local waiting = waiting_for(offer, op[OP.kind], op[OP.part], op[OP.parts])
+  if #taken_ > 0 then return decision(op, offer, REASON.code_taken, false, taken_) end
+  local waiting = waiting_for(offer, ops[op + OP.kind], ops[op + OP.part], ops[op + OP.parts])
   local more = { first = offer.positions, stock_first = offer.stock_next,
                  third_party = offer.limits.third_party }
-  local issued = put_codes(offer, op[OP.items], more.first, more.stock_first, more.third_party)
-  local total = add_part(offer, op[OP.kind], waiting,
-                         { op[OP.part], more.first, #op[OP.items], issued })
+  local issued = put_codes(offer, ops[op + OP.items], more.first, more.stock_first, more.third_party)
+  local total = add_part(offer, ops[op + OP.kind], waiting,
+                         { ops[op + OP.part], more.first, #ops[op + OP.items], issued })
   more.waiting_issued = issued
   if total then
     more.ranges, more.issued_codes, more.stock = {}, 0, offer.stock_next
-    more.day, more.starts, more.expires = op[OP.day], op[OP.starts], op[OP.expires]
+    more.day, more.starts, more.expires = ops[op + OP.day], ops[op + OP.starts], ops[op + OP.expires]
     table.sort(waiting.list, function(one, other) return one[2] < other[2] end)
     for _, entry in ipairs(waiting.list) do
       more.ranges[#more.ranges + 1] = { entry[2], entry[3] }
@@ -71,46 +71,46 @@ local function upload_codes(op, offer)
                   more.stock)
     if more.issued_codes > 0 then offer.last_issued = now end
   end
-  return decision(op, offer, nil, { total and true or false, total or 0, more, false })
+  return decision(op, offer, nil, total and true or false, total or 0, more, false)
 end
 
 local function set_audience(op, offer)
-  local waiting = waiting_for(offer, op[OP.kind], op[OP.part], op[OP.parts])
+  local waiting = waiting_for(offer, ops[op + OP.kind], ops[op + OP.part], ops[op + OP.parts])
   local generation = waiting.generation
-  additions[#additions + 1] = { audience_key(offer, generation), op[OP.items] }
-  local total = add_part(offer, op[OP.kind], waiting, { op[OP.part], 0, #op[OP.items], 0 })
+  additions[#additions + 1] = { audience_key(offer, generation), ops[op + OP.items] }
+  local total = add_part(offer, ops[op + OP.kind], waiting, { ops[op + OP.part], 0, #ops[op + OP.items], 0 })
   if total then set_audience_to(offer, generation, total) end
-  return decision(op, offer, nil, { total and true or false, total or 0,
-                                    { generation = generation }, false })
+  return decision(op, offer, nil, total and true or false, total or 0,
+                  { generation = generation }, false)
 end
 
 local function set_stores(op, offer)
-  local waiting = waiting_for(offer, op[OP.kind], op[OP.part], op[OP.parts])
-  local total = add_part(offer, op[OP.kind], waiting,
-                         { op[OP.part], 0, #op[OP.items], 0, op[OP.items] })
-  if not total then return decision(op, offer, nil, { false, 0, {}, false }) end
-  local fields, stores = fields_of(op[OP.offer_id]), {}
+  local waiting = waiting_for(offer, ops[op + OP.kind], ops[op + OP.part], ops[op + OP.parts])
+  local total = add_part(offer, ops[op + OP.kind], waiting,
+                         { ops[op + OP.part], 0, #ops[op + OP.items], 0, ops[op + OP.items] })
+  if not total then return decision(op, offer, nil, false, 0, {}, false) end
+  local fields, stores = fields_of(ops[op + OP.offer_id]), {}
   table.sort(waiting.list, function(one, other) return one[1] < other[1] end)
   for _, entry in ipairs(waiting.list) do
     for _, store in ipairs(entry[5]) do stores[#stores + 1] = store end
   end
-  removed[op[OP.offer_id]] = #stores == 0 or nil
+  removed[ops[op + OP.offer_id]] = #stores == 0 or nil
   fields.stores = #stores > 0 and pack(stores) or nil
   new_version(op, fields)
   learn_rules(offer, fields)
-  return decision(op, offer, nil, { true, total, {}, snapshot(fields) })
+  return decision(op, offer, nil, true, total, {}, snapshot(fields))
 end
 
 -- Exports: a run of serials is issued at once, without a recipient and without a record of each.
 local function export_refusal(op, offer)
-  local limits, after = offer.limits, total_issued(offer) + op[OP.wanted]
-  if offer.ends and op[OP.second] > offer.ends then return REASON.offer_expired end
+  local limits, after = offer.limits, total_issued(offer) + ops[op + OP.wanted]
+  if offer.ends and ops[op + OP.second] > offer.ends then return REASON.offer_expired end
   if not offer.claim then return REASON.not_claimed_by_service, 'nobody has claimed the offer' end
   if limits.issue_total and after > limits.issue_total then
     return REASON.offer_limit_reached, 'issue.max_total leaves ' ..
       text(limits.issue_total - total_issued(offer))
   end
-  local serials = offer.issued + op[OP.wanted]
+  local serials = offer.issued + ops[op + OP.wanted]
   if offer.closed or (limits.possible_codes and serials > limits.possible_codes) then
     return REASON.codes_exhausted
   end
@@ -122,33 +122,33 @@ end
 
 local function export(op, offer)
   local reason, detail = export_refusal(op, offer)
-  if reason then return decision(op, offer, reason, { detail or false }) end
-  local first, starts, expires = offer.issued, op[OP.starts], op[OP.expires]
-  add_range(offer, { first, op[OP.wanted], op[OP.day], starts, expires })
-  offer.issued = first + op[OP.wanted]
+  if reason then return decision(op, offer, reason, detail or false) end
+  local first, starts, expires = offer.issued, ops[op + OP.starts], ops[op + OP.expires]
+  add_range(offer, { first, ops[op + OP.wanted], ops[op + OP.day], starts, expires })
+  offer.issued = first + ops[op + OP.wanted]
   offer.last_issued = now
-  return decision(op, offer, nil, { first, op[OP.wanted], op[OP.day], starts, expires,
-                                    expiry(offer, expires), total_issued(offer) })
+  return decision(op, offer, nil, first, ops[op + OP.wanted], ops[op + OP.day], starts, expires,
+                  expiry(offer, expires), total_issued(offer))
 end
 
 local kinds = { upload_codes = upload_codes, set_audience = set_audience, set_stores = set_stores,
                 export = export }
 
 local function upload(op)
-  local offer = offer_of(op[OP.offer_id])
+  local offer = offer_of(ops[op + OP.offer_id])
   if not offer then
-    return decision(op, false, REASON.offer_not_found, { false }, true)
+    return passing(op, false, REASON.offer_not_found, false)
   end
-  local codes = string.match(fields_of(op[OP.offer_id]).codes, '^%w+')
-  if (op[OP.kind] == 'upload_codes' and codes ~= 'uploaded')
-      or (op[OP.kind] == 'set_audience' and codes == 'randomised') then
-    return decision(op, offer, REASON.upload_not_allowed, { 'coupons.codes is ' .. codes })
+  local codes = string.match(fields_of(ops[op + OP.offer_id]).codes, '^%w+')
+  if (ops[op + OP.kind] == 'upload_codes' and codes ~= 'uploaded')
+      or (ops[op + OP.kind] == 'set_audience' and codes == 'randomised') then
+    return decision(op, offer, REASON.upload_not_allowed, 'coupons.codes is ' .. codes)
   end
-  return kinds[op[OP.kind]](op, offer)
+  return kinds[ops[op + OP.kind]](op, offer)
 end
 
 return finish(function(op)
-  if kinds[op[OP.kind]] then return upload(op) end
+  if kinds[ops[op + OP.kind]] then return upload(op) end
   return define(op)
 end, function()
   write_changes()

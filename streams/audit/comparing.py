@@ -5,13 +5,13 @@ from collections import Counter
 from collections.abc import Sequence
 
 from schemas.topics import LANES
-from state.layout import Coupon, Customer
+from state.layout import Coupon, Use
 from streams.audit.growing import Tables
 from streams.audit.history import History
 from streams.audit.model import Customer as CustomerModel
 from streams.audit.model import OfferModel, Unwritten
 from streams.audit.offers_compared import compare_offer, compare_registers
-from streams.audit.redis_state import SINGLE, RedisState, unpacked
+from streams.audit.redis_state import SINGLE, RedisState, lists_of, values_of
 from streams.audit.uploads_compared import UploadsComparison
 from streams.audit.verdict import Findings, Progress
 from streams.settings import Settings
@@ -98,7 +98,9 @@ class Comparison:
                 self._wrong(f"lacks {name}")
 
     def _coupon(self, offer: OfferModel, serial: int, packed: bytes) -> None:
-        found = Coupon(*unpacked(packed))
+        values, width = values_of(packed), len(Use._fields)
+        found, rest = Coupon(*values[: len(Coupon._fields)]), values[len(Coupon._fields) :]
+        found_uses = [rest[i : i + width] for i in range(0, len(rest), width)]
         coupon = offer.coupons.pop(serial, None) or offer.coupon(serial)
         name = f"coupon {serial} of offer {offer.offer_id}"
         if coupon is None:
@@ -106,11 +108,13 @@ class Comparison:
             return
         expires = False if coupon.expires is None else coupon.expires
         due = (coupon.recipient, coupon.starts, expires, coupon.revoked)
-        if found[:4] != due:
-            self._wrong(f"{name} is {found[:4]} (recipient, starts, expires, revoked); due {due}")
+        if found != due:
+            self._wrong(
+                f"{name} is {tuple(found)} (recipient, starts, expires, revoked); due {due}"
+            )
         uses = coupon.uses or []
-        if found.uses != uses and sorted(found.uses, key=repr) != sorted(uses, key=repr):
-            text = f"{name} of customer {coupon.recipient} has the redemptions {found.uses[:5]}"
+        if found_uses != uses and sorted(found_uses, key=repr) != sorted(uses, key=repr):
+            text = f"{name} of customer {coupon.recipient} has the redemptions {found_uses[:5]}"
             self._wrong(f"{text}; due {uses[:5]}")
 
     # Customers -----------------------------------------------------------------------------------
@@ -143,7 +147,7 @@ class Comparison:
                 self._wrong(f"lacks customer {customer} of offer {offer.offer_id}")
 
     def _customer(self, offer: OfferModel, customer: str, packed: bytes) -> None:
-        found, known = Customer(*unpacked(packed)), offer.customers.pop(customer, None)
+        found, known = lists_of(packed), offer.customers.pop(customer, None)
         name = f"customer {customer} of offer {offer.offer_id}"
         if known is None:
             known = CustomerModel()
@@ -191,18 +195,15 @@ class Comparison:
                 for first in by_id.values():
                     due[remembered.decided_ms(first) // memory_ms] += 1
         total, done, found = sum(n for g, n in due.items() if g >= oldest), 0, Counter[int]()
-        for name, fields in self._state.hashes(f"requests:{n}" for n in self._names["requests"]):
-            generation, bucket = map(int, name.split(":")[1:])
-            buckets = self._tables.buckets(f"requests:{generation}")
-            for key, packed in fields.items():
-                self._request(generation, key, packed)
-                if buckets.of(key) != bucket:
-                    self._wrong(f"the request {key[4:]!r} lies in bucket {bucket}, looked for in "
-                                f"{buckets.of(key)}")  # fmt: skip
-            found[generation] += len(fields)
-            done += len(fields)
-            report("remembered requests", done, total)
-        self._findings.compared["remembered requests"] += done
+        for kept in self._names["requests"]:
+            name = f"requests:{kept}"
+            found[int(kept)] = self._state.size(name)
+            for fields in self._state.scanned(name):
+                for key, packed in fields.items():
+                    self._request(int(kept), key, packed)
+                done += len(fields)
+                report("remembered requests", done, total)
+        self._findings.compared["remembered requests"] += found.total()
         for generation in sorted(due.keys() | found.keys()):
             if generation >= oldest and due[generation] != found[generation]:
                 text = f"remembers {found[generation]} requests of the days from "
@@ -213,7 +214,7 @@ class Comparison:
         return self._settings.request_memory_days * 86_400_000
 
     def _request(self, generation: int, key: bytes, packed: bytes) -> None:
-        lane, (offer, _, request_id) = _LETTERS[key[4:5]], key[5:].partition(b"\0")
+        lane, (offer, _, request_id) = _LETTERS[key[:1]], key[1:].partition(b"\0")
         known = self._offers.get(int(offer)) if lane != "offers" else None
         offer_id = offer.decode() if lane == "offers" else known.offer_id if known else ""
         remembered = self._history.remembered

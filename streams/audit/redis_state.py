@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgpack
 import redis
@@ -12,10 +12,11 @@ from streams.audit.verdict import AuditError
 from streams.settings import Settings
 
 _KEYS_A_CALL = 250
+_FIELDS_A_CALL = 5_000
 _TIMEOUT_S = 30.0
 #: Keys that stand alone; the others are a kind and what follows its colon.
-SINGLE = {"open", "epoch", "restorer", "readers", "catalogue", "stamp", "numbers", "claims",
-          "leads", "offer_codes", "campaigns", "sizes", "buckets"}  # fmt: skip
+SINGLE = {"open", "epoch", "layout", "restorer", "readers", "catalogue", "stamp", "numbers",
+          "claims", "leads", "offer_codes", "campaigns", "sizes", "buckets"}  # fmt: skip
 
 
 class RedisState:
@@ -80,6 +81,17 @@ class RedisState:
     def _hashes(self, names: list[str]) -> list[dict[bytes, bytes]]:
         return self._pipelined("HGETALL", ((name,) for name in names)) if names else []
 
+    def scanned(self, name: str) -> Iterator[dict[bytes, bytes]]:
+        """A hash of any size, some thousand fields at a time; some may come twice."""
+        cursor: Any = None
+        while cursor != 0:
+            cursor, fields = self._call("HSCAN", name, cursor or 0, "COUNT", _FIELDS_A_CALL)
+            yield fields
+
+    def size(self, name: str) -> int:
+        """How many fields a hash has."""
+        return int(self._call("HLEN", name))
+
     def _call(self, command: str, name: str, *more: Any) -> Any:
         return self._pipelined(command, [(name, *more)])[0]
 
@@ -94,8 +106,34 @@ class RedisState:
 
 
 def unpacked(packed: bytes) -> Any:
-    """A record as the ledger writes it."""
+    """A field as the ledger writes it."""
     return msgpack.unpackb(packed)
+
+
+def values_of(packed: bytes) -> list[Any]:
+    """A record: values one after the other."""
+    values = msgpack.Unpacker()
+    values.feed(packed)
+    return [*values]
+
+
+class Lists(NamedTuple):
+    """What a customer's record lists: see `state.layout.Customer`."""
+
+    redeemed: list[int]
+    issued: list[int]
+    uploaded: list[int]
+    taken: list[int]
+
+
+def lists_of(packed: bytes) -> Lists:
+    """A customer's record: how long each list is, then the lists."""
+    values = values_of(packed)
+    lengths, first, lists = values[: len(Lists._fields)], len(Lists._fields), []
+    for length in lengths:
+        lists.append(values[first : first + length])
+        first += length
+    return Lists(*lists)
 
 
 def _away(error: Exception) -> AuditError:

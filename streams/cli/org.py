@@ -9,7 +9,7 @@ import orjson
 from pydantic import ValidationError
 
 from schemas.org import OrgEntity
-from schemas.requests import first_error
+from schemas.reading import first_error
 from schemas.topics import ORG_ENTITIES
 from state.ledger import Ledger
 from streams.cli.files import read_rows

@@ -14,11 +14,10 @@ import orjson
 from schemas.topics import CURRENT_OFFERS, ISSUE, LANES, OFFERS, Lane
 from state.ledger import Ledger
 from state.restore import Restorer
-from state.tables import Tables, begin_of, remembered_at
 from streams.broker import read_all
 from streams.fault_points import reach
 from streams.recovery.offsets import Offsets
-from streams.recovery.reading import Bounds, bounds_from, counts_since, outcomes_from
+from streams.recovery.reading import Bounds, bounds_from, outcomes_from
 from streams.settings import Settings
 
 logger = logging.getLogger("redeemonce")
@@ -75,27 +74,20 @@ class Merging:
         self._total = sum(
             end - first for bounds in missing.values() for first, end in bounds.values()
         )
-        tables = self._lay_out(missing)
-        self._restorer = Restorer(tables, self._ledger.memory_days, self._settings.decimals)
+        customers = sum(end - first for first, end in missing[ISSUE].values())
+        self._restorer = Restorer(
+            self._ledger.lay_out(self._token, customers),
+            time.time_ns() // 1_000_000,
+            self._ledger.memory_days,
+            self._settings.decimals,
+        )
         with self._ledger.merging(self._token) as self._merge_later, _no_collection():
             self._merge_offers()
             for lane, bounds in missing.items():
                 self._restorer.begin(lane, self._applied[lane])
                 self._merge_lane(lane, bounds)
-        self._ledger.settle(self._token, tables, self._ledger.memory_days)
+        self._ledger.settle(self._token)
         self._say(always=True)
-
-    def _lay_out(self, missing: dict[Lane, Bounds]) -> Tables:
-        """Buckets for all that may come, so that none is split while entries come."""
-        memory_days = self._ledger.memory_days
-        generations = remembered_at(time.time_ns() // 1_000_000, memory_days)
-        begins = {each: begin_of(each, memory_days) for each in (*generations, generations.stop)}
-        since = counts_since(self._settings, missing, begins.values())
-        requests = {
-            each: max(since[begins[each]] - since[begins[each + 1]], 0) for each in generations
-        }
-        customers = sum(end - first for first, end in missing[ISSUE].values())
-        return self._ledger.lay_out(self._token, customers, requests)
 
     def _missing(self, lane: Lane, committed: dict[int, int]) -> Bounds:
         applied = {p: self._ledger.applied(lane.name, p) or 0 for p in committed}

@@ -1,14 +1,13 @@
 """Outcomes from where a partition's requests are at some offset: they lie in that order."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import orjson
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
-from confluent_kafka.admin import OffsetSpec
 
 from schemas.topics import Lane
-from streams.broker import BrokerError, admin, consumer, ends_of, partitions_of
+from streams.broker import BrokerError, consumer, ends_of, partitions_of
 from streams.settings import Settings
 
 #: How far before the end a partition is looked into first, and how many times farther the next.
@@ -57,32 +56,6 @@ def _first_sources(client: Consumer, name: str, begins: dict[int, int]) -> dict[
         if time.monotonic() > deadline:
             raise BrokerError(f"{name} can't be read: no record came in {_WAIT_S:.0f} s")
     return found
-
-
-def counts_since(
-    settings: Settings, bounds: Mapping[Lane, Bounds], moments: Iterable[int]
-) -> dict[int, int]:
-    """How many records within these bounds were written since each moment (milliseconds since
-    1970)."""
-    ends = {
-        TopicPartition(settings.topic(lane.outcomes), p): (first, end)
-        for lane, found in bounds.items()
-        for p, (first, end) in found.items()
-    }
-    return {moment: _count_since(settings, ends, moment) for moment in moments}
-
-
-def _count_since(
-    settings: Settings, bounds: Mapping[TopicPartition, tuple[int, int]], moment: int
-) -> int:
-    asked = {place: OffsetSpec.for_timestamp(moment) for place in bounds}
-    answers = admin(settings).list_offsets(asked, request_timeout=_WAIT_S) if asked else {}
-    found = {place: answer.result().offset for place, answer in answers.items()}
-    return sum(
-        max(0, end - max(first, found[place]))
-        for place, (first, end) in bounds.items()
-        if found[place] >= 0  # -1: none is that young
-    )
 
 
 def outcomes_from(settings: Settings, lane: Lane, bounds: Bounds) -> Iterator[list[Message]]:

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import msgpack
 
+from tests.faults.ledger_seen import HEAD, WIDTH, values_of
+
 
 class Place(NamedTuple):
     """Where the ledger of a copy is altered."""
@@ -20,12 +22,16 @@ class Place(NamedTuple):
         """The first packed record that fits."""
         for key, fields in self.hashes(kind):
             for field, packed in fields.items():
-                record = msgpack.unpackb(packed)
-                if fits(record):
-                    change(record)
-                    self.client.hset(key, field, msgpack.packb(record, use_bin_type=False))
+                values = values_of(packed)
+                if fits(values):
+                    change(values)
+                    self.client.hset(key, field, packed_values(values))
                     return
         raise AssertionError(f"no {kind} fits")
+
+
+def packed_values(values: list[Any]) -> bytes:
+    return b"".join(msgpack.packb(value, use_bin_type=False) for value in values)
 
 
 def counter_changed(name: str) -> Callable[[Place], None]:
@@ -33,14 +39,17 @@ def counter_changed(name: str) -> Callable[[Place], None]:
 
 
 def use_missing(place: Place) -> None:
-    place.change("coupons", lambda coupon: coupon[4] != [], lambda coupon: coupon[4].pop())
+    def change(coupon: Any) -> None:
+        del coupon[-WIDTH:]
+
+    place.change("coupons", lambda coupon: len(coupon) > HEAD, change)
 
 
 def use_not_reversed(place: Place) -> None:
     def change(coupon: Any) -> None:
-        coupon[4][0][3] = False
+        coupon[HEAD + 3] = False
 
-    place.change("coupons", lambda coupon: any(use[3] for use in coupon[4][:1]), change)
+    place.change("coupons", lambda coupon: len(coupon) > HEAD and coupon[HEAD + 3], change)
 
 
 def coupon_missing(place: Place) -> None:
@@ -55,9 +64,9 @@ def coupon_nobody_was_given(place: Place) -> None:
 
 def count_of_a_customer_changed(place: Place) -> None:
     def change(customer: Any) -> None:
-        customer[1][1] += 1
+        customer[HEAD + 1] += 1
 
-    place.change("customers", lambda customer: customer[1] != [], change)
+    place.change("customers", lambda customer: customer[0] > 0, change)
 
 
 def customer_missing(place: Place) -> None:

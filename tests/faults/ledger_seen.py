@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 import msgpack
@@ -13,6 +14,8 @@ from tests.faults.topics_seen import Ends
 _COUPONS_A_HASH, _ENTRIES_A_BUCKET = 64, 32
 _LETTERS = {"o": "offers", "i": "issue", "r": "redeem", "k": "revoke"}
 _KEYS_A_CALL = 500
+#: Values at the beginning of a coupon's or customer's record, and of each redemption of a coupon.
+HEAD, WIDTH = 4, 7
 #: How many differences of a kind are named.
 _NAMED = 5
 Hash = dict[bytes, bytes]
@@ -49,7 +52,7 @@ class LedgerSeen:
         self._offers({offer.offer_id: offer for offer in by_number.values()})
         self._coupons(by_number)
         self._customers(by_number, sizes.get("customers", 0))
-        self._requests(by_number, remembered, sizes)
+        self._requests(by_number, remembered)
         for kind, count in self._named.items():
             if count > _NAMED:
                 self._wrong(f"Redis: {count - _NAMED} {kind} more")
@@ -120,7 +123,7 @@ class LedgerSeen:
             number, _, part = name.partition(":")
             for field, packed in fields.items():
                 serial = int(part) * _COUPONS_A_HASH + int(field)
-                recipient, starts, _, revoked, uses = msgpack.unpackb(packed)
+                (recipient, starts, _, revoked), *uses = in_parts(values_of(packed))
                 record = [recipient, starts, revoked, sorted(uses, key=repr)]
                 offer = offers[number].offer_id if number in offers else number
                 title = f"coupon {serial} of {offer}"
@@ -142,7 +145,7 @@ class LedgerSeen:
                 entries += 1
                 self._expect_findable("customers", key, bucket, size)
                 number, _, customer_id = key[4:].decode().partition(":")
-                issued, redeemed, *more = msgpack.unpackb(packed)
+                redeemed, issued, *more = in_lists(values_of(packed))
                 record = [in_pairs(issued), in_pairs(redeemed), *filter(None, more)]
                 due = left.pop((number, customer_id), None)
                 if record == [[], []] and due is None:
@@ -158,17 +161,13 @@ class LedgerSeen:
         self,
         offers: dict[str, OfferModel],
         remembered: set[tuple[str, str, str]],
-        sizes: dict[str, int],
     ) -> None:
         """Each is remembered; a run is shorter than the shortest memory."""
         left = set(remembered)
-        for name, fields in self._hashes("requests:"):
-            generation, _, bucket = name.partition(":")
+        for _, fields in self._hashes("requests:"):
             for key in fields:
-                table = f"requests:{generation}"
-                self._expect_findable(table, key, bucket, sizes[table])
-                lane = _LETTERS[key[4:5].decode()]
-                number, _, request_id = key[5:].decode().partition("\0")
+                lane = _LETTERS[key[:1].decode()]
+                number, _, request_id = key[1:].decode().partition("\0")
                 offer_id = number if lane == "offers" else offers[number].offer_id
                 one = (lane, offer_id, request_id)
                 due = one if one in left else None
@@ -217,6 +216,25 @@ def customer_record(offer: OfferModel, customer_id: str) -> list[Any]:
     """[(serial, day), ...], [(day, count), ...]"""
     days = Counter(offer.redeemed.get(customer_id, []))
     return [sorted(offer.issued.get(customer_id, [])), sorted(days.items())]
+
+
+def values_of(packed: bytes) -> list[Any]:
+    """A record: values one after the other."""
+    values = msgpack.Unpacker()
+    values.feed(packed)
+    return [*values]
+
+
+def in_parts(coupon: list[Any]) -> list[list[Any]]:
+    """The coupon itself, then each of its redemptions."""
+    return [coupon[:HEAD], *(coupon[i : i + WIDTH] for i in range(HEAD, len(coupon), WIDTH))]
+
+
+def in_lists(customer: list[Any]) -> Iterator[list[Any]]:
+    """The lists of which it begins with the lengths."""
+    rest = iter(customer[HEAD:])
+    for length in customer[:HEAD]:
+        yield [*islice(rest, length)]
 
 
 def in_pairs(flat: list[int]) -> list[tuple[int, int]]:

@@ -14,14 +14,13 @@ from typing import Any
 
 import orjson
 
-from schemas.requests import Unreadable
+from schemas.reading import Unreadable
 from schemas.topics import LANES, OFFERS, Lane, lane_of
 from state.catalogue import Catalogue
 from state.codes import Codes
 from state.layout import Head
 from state.ledger import Ledger, Stale
 from state.restore import Restorer
-from state.tables import Tables, remembered_at
 from streams.client import new_request
 from streams.issue import Issuing
 from streams.offers import Offering
@@ -241,17 +240,16 @@ class Desk:
     def _merge(
         self, backwards: bool, a_call: int, expected: int, dies_after: int | None = None
     ) -> None:
-        tables = self.laid_out(expected)
-        restorer = Restorer(tables, self.ledger.memory_days, self.settings.decimals)
+        restorer = self.restorer(expected)
         for changes in islice(self._changes(restorer, backwards, a_call), dies_after):
             self.ledger.merge(TOKEN, changes)
         if dies_after is None:
-            self.ledger.settle(TOKEN, tables, self.ledger.memory_days)
+            self.ledger.settle(TOKEN)
 
-    def laid_out(self, entries: int = 0) -> Tables:
-        """Those of a restorer that expects so many entries in each."""
-        generations = remembered_at(self.now, self.ledger.memory_days)
-        return self.ledger.lay_out(TOKEN, entries, dict.fromkeys(generations, entries))
+    def restorer(self, customers: int = 0) -> Restorer:
+        """Who expects so many of them."""
+        bucket_of = self.ledger.lay_out(TOKEN, customers)
+        return Restorer(bucket_of, self.now, self.ledger.memory_days, self.settings.decimals)
 
     def _changes(self, restorer: Restorer, backwards: bool, a_call: int) -> Iterator[Any]:
         """What each merge is to put there: of offers, then lane by lane what isn't applied."""

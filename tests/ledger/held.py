@@ -8,6 +8,7 @@ import orjson
 
 from state.layout import Decision, OfferNow, Resent, Uploaded
 from state.ledger import Ledger
+from streams.audit.redis_state import lists_of, values_of
 
 #: Gone or new after a restore by their nature: what of a batch wasn't committed, who claimed a
 #: partition, what belongs to one opening of the server, and how many buckets were made ahead.
@@ -35,7 +36,7 @@ def content(ledger: Ledger) -> dict[str, Any]:
             found[name] = set(ledger.client.zrange(key, 0, -1))
         elif kind == "audience":
             found[name] = ledger.client.smembers(key)
-        elif kind == "numbers":
+        elif kind in ("numbers", "layout"):
             found[name] = ledger.client.get(key)
         elif kind not in OF_THE_MOMENT:
             fields = ledger.client.hgetall(key)
@@ -62,12 +63,12 @@ def definition(packed: bytes | str) -> dict[str, Any]:
 
 
 def of_coupons(fields: dict[bytes, bytes]) -> dict[bytes, Any]:
-    return {serial: msgpack.unpackb(packed) for serial, packed in fields.items()}
+    return {serial: values_of(packed) for serial, packed in fields.items()}
 
 
 def of_customers(fields: dict[bytes, bytes]) -> dict[bytes, Any]:
     """Pairs of serial and day, and of day and count, and plain serials, in any order."""
-    found = {key: msgpack.unpackb(packed) for key, packed in fields.items()}
+    found = {key: lists_of(packed) for key, packed in fields.items()}
     return {
         key: [
             *(sorted(zip(some[::2], some[1::2], strict=True)) for some in lists[:2]),
@@ -84,12 +85,12 @@ def of_requests(fields: dict[bytes, bytes]) -> dict[bytes, Any]:
         if len(decision) == len(Decision._fields) + len(OfferNow._fields):  # as it was then
             decision[6] = definition(decision[6])
         is_upload = len(decision) == len(Decision._fields) + len(Uploaded._fields)
-        if key[4:5] == b"o" and is_upload:
+        if key[:1] == b"o" and is_upload:
             more, now = decision[7:]
             if now:
                 now[1] = definition(now[1])
             decision[7] = more or {}  # Lua's empty table is a list
-        if key[4:5] == b"i" and len(decision) == len(Decision._fields) + len(Resent._fields):
+        if key[:1] == b"i" and len(decision) == len(Decision._fields) + len(Resent._fields):
             decision[6] = [coupon[:3] for coupon in decision[6]]  # a code that can be computed
         meant[key] = (packed[:8], decision)
     return meant

@@ -314,3 +314,33 @@ def test_limits_lowered_below_what_is_used_stop_further_use_only(desk: Desk) -> 
     desk.ask(edit(redeem={"max_total": 4, **UNLIMITED}))
     [said] = desk.ask(redeem(code, "c-1"))
     assert said["totals"]["offer"] == 4
+
+
+# Records beyond what Lua hands over at once -------------------------------------------------------
+
+
+def test_a_coupon_and_its_customer_may_have_thousands_of_redemptions(desk: Desk) -> None:
+    # given a coupon used 1,400 times, on 7 days, and a customer with 2,200 coupons
+    desk.ask(create(redeem=UNLIMITED))
+    code = code_of(desk)
+    for first in range(0, 1400, 100):
+        at = f"2026-11-{first // 200 + 22}T10:00:00+05:30"
+        uses = [
+            redeem(code, "c-1", request_id=f"r-{n}", occurred_at=at)
+            for n in range(first, first + 100)
+        ]
+        assert set(desk.reasons(*uses)) == {"accepted"}
+    for _ in range(11):
+        assert set(desk.reasons(*(issue("c-1") for _ in range(200)))) == {"accepted"}
+
+    # then the next of each counts them all, and a redemption in the middle can be undone
+    for again in (False, True):
+        if again:
+            desk.restore()
+        [used] = desk.ask(redeem(code, "c-1", request_id=f"again-{again}"))
+        assert used["totals"] == {"coupon": 1401, "customer": 1401, "offer": 1401}
+        [undone] = desk.ask(reverse(code, f"again-{again}"))
+        assert undone["totals"] == {"coupon": 1400, "customer": 1400, "offer": 1400}
+        [given] = desk.ask(issue("c-1"))
+        assert given["totals"]["customer"] == 2202 + again
+    assert desk.ask(reverse(code, "r-700"))[0]["totals"]["coupon"] == 1399

@@ -9,7 +9,6 @@ import pytest
 from schemas.topics import ISSUE
 from state.ledger import Behind, Closed, Fenced, Ledger, LedgerAway, Stale
 from state.restore import Restorer
-from state.tables import Tables
 from streams.settings import Settings
 from tests.ledger.desk import TOKEN, Desk, Partition, claim, edit, revoke
 from tests.world import create, issue, redeem
@@ -96,9 +95,9 @@ def test_only_who_holds_the_lock_merges_and_opens(desk: Desk, ledger: Ledger, to
         with pytest.raises(Fenced):
             ledger.open(token, 9, {"issue:0": 99})
         with pytest.raises(Fenced):
-            ledger.merge(token, Restorer(Tables(bytes, {}), 7, 2).take())
+            ledger.merge(token, Restorer(bytes, desk.now, 7, 2).take())
         with pytest.raises(Fenced):
-            ledger.lay_out(token, 100, {})
+            ledger.lay_out(token, 100)
         with pytest.raises(Fenced):
             ledger.begin_anew(token, 9)
         assert not ledger.lock_for_restore("another", 30)
@@ -178,9 +177,9 @@ def test_a_server_that_can_not_write_takes_nothing_and_is_asked_again(
     desk.refresh()
     parts = [desk.lay(request_, partition=number) for number in range(1, 2 + together)]
     calls = [(at, at.end) for at in parts]
-    with nothing_written(ledger):
-        with cannot(ledger), pytest.raises(LedgerAway, match=f"can't write: {code} "):
-            desk.decide_together(calls)
+    away = pytest.raises(LedgerAway, match=f"can't write: {code} ")
+    with nothing_written(ledger), cannot(ledger), away:
+        desk.decide_together(calls)
     assert [said[0]["outcome"] for said in desk.decide_together(calls)]
 
 
@@ -290,3 +289,16 @@ def test_a_stamp_of_before_an_opening_is_never_taken_for_a_new_one(
     with nothing_written(ledger), pytest.raises(Stale):
         desk.decide_once(at)
     assert desk.decide(at)[0]["outcome"] == "accepted"
+
+
+def test_a_ledger_of_another_layout_is_neither_open_nor_of_any_epoch(
+    desk: Desk, ledger: Ledger
+) -> None:
+    """So that another version of the program makes it again, and doesn't misread it."""
+    assert ledger.is_open()
+    assert ledger.epoch() > 0
+    ledger.client.set(f"{ledger.base}layout", 1)
+    assert not ledger.is_open()
+    assert ledger.epoch() == 0
+    desk.restore(keeps=False)
+    assert ledger.is_open()

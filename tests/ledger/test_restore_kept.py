@@ -8,7 +8,6 @@ import pytest
 
 from schemas.topics import REDEEM
 from state.ledger import Fenced, Ledger
-from state.restore import Restorer
 from streams.settings import Settings
 from tests.ledger.copies import Copy, copy_of, put_back
 from tests.ledger.desk import TOKEN, Desk, Said, edit
@@ -211,7 +210,7 @@ def test_a_merge_that_comes_late_changes_nothing(desk: Desk, ledger: Ledger) -> 
     whole = content(ledger)
     put_back(ledger, copy)
     with desk.locked():
-        late = Restorer(desk.laid_out(), ledger.memory_days, desk.settings.decimals)
+        late = desk.restorer()
     late.know(desk.current_offers.values())
     late.begin(REDEEM, {0: 0})
     assert late.add(REDEEM, desk.outcomes["redeem", 0][0])

@@ -7,7 +7,6 @@ from math import ceil
 import pytest
 from redis.exceptions import ResponseError
 
-from state.keys import request_key
 from state.ledger import Ledger, LedgerAway
 from state.restore import Restorer
 from streams.settings import Settings
@@ -53,13 +52,11 @@ def test_thousands_of_customers_stay_findable(desk: Desk, ledger: Ledger, name: 
         said = desk.ask(*(issue(customer) for customer in customers[first:last]))
         assert {one["outcome"] for one in said} == {"accepted"}
 
-        # then the tables have as many buckets as designed, all about as long
-        for table in ("customers", f"requests:{GENERATION}"):
-            found = entries(ledger, table)
-            size = int(ledger.client.hget(ledger.base + "sizes", table))
-            assert sum(found) == size
-            assert len(found) == max(1, ceil(size / LOAD))
-            assert max(found) < 4 * LOAD < LONGEST
+        # then the table has as many buckets as designed, all about as long
+        found = entries(ledger, "customers")
+        assert sum(found) == last == int(ledger.client.hget(ledger.base + "sizes", "customers"))
+        assert len(found) == max(1, ceil(last / LOAD))
+        assert max(found) < 4 * LOAD < LONGEST
 
     # when each asks again, then each is known
     again = desk.reasons(*(issue(customer) for customer in customers))
@@ -76,37 +73,24 @@ def test_one_batch_may_grow_a_table_from_nothing_to_many_buckets(
 
 
 def test_remembered_requests_go_by_themselves(desk: Desk, ledger: Ledger) -> None:
-    """Every bucket of a generation, also those that came later or were emptied by a split, and none
-    of another table."""
-    # given one entry, that the first split moves away
-    moved = next(
-        request_id
-        for request_id in map(str, range(100))
-        if request_key("offers", "p", request_id)[3] % 2 == 1
-    )
-    ledger.client.delete(*ledger.client.scan_iter(match=f"{ledger.base}requests:*"))
-    ledger.client.hdel(ledger.base + "sizes", f"requests:{GENERATION}")
-    desk.ask(create("p", request_id=moved))
-
-    # when
-    for n in range(0, 400, 50):
-        desk.ask(*(issue(f"c-{k}") for k in range(n, n + 50)))
-
-    # then
-    buckets = list(ledger.client.scan_iter(match=f"{ledger.base}requests:*"))
-    assert len(buckets) == ceil(401 / LOAD)
-    longest = (2 * 7 + 1) * 86_400
-    assert all(longest - 60 < ledger.client.ttl(bucket) <= longest for bucket in buckets)
-    others = [key for key in ledger.client.scan_iter(match=f"{ledger.base}*") if key not in buckets]
-    assert {ledger.client.ttl(key) for key in others} == {-1}
-
-
-def test_generations_of_requests_are_tables_of_their_own(desk: Desk, ledger: Ledger) -> None:
+    """A generation with the moment it began, and nothing else."""
     desk.ask(issue("c-1"))
-    desk.now += 7 * 86_400_000
+    key = f"{ledger.base}requests:{GENERATION}"
+    ledger.client.expire(key, 1000)
     desk.ask(issue("c-2"))
-    assert entries(ledger, f"requests:{GENERATION}") == [2]  # the offer, too
-    assert entries(ledger, f"requests:{GENERATION + 1}") == [1]
+    assert 900 < ledger.client.ttl(key) <= 1000
+
+    desk.now += 7 * 86_400_000
+    desk.ask(issue("c-3"))
+    following = f"{ledger.base}requests:{GENERATION + 1}"
+    longest = (2 * 7 + 1) * 86_400
+    assert longest - 60 < ledger.client.ttl(following) <= longest
+    others = set(ledger.client.scan_iter(match=f"{ledger.base}*")) - {
+        key.encode(),
+        following.encode(),
+    }
+    assert {ledger.client.ttl(key) for key in others} == {-1}
+    assert (ledger.client.hlen(key), ledger.client.hlen(following)) == (3, 1)  # the offer, too
 
 
 def test_coupons_lie_64_to_a_hash(desk: Desk, ledger: Ledger) -> None:
@@ -146,10 +130,10 @@ def test_every_key_begins_with_the_organisations_prefix(
     ("keeps", "dies_after"), [(False, None), (False, 4), (True, None), (True, 4)],
     ids=["from nothing", "from nothing, died", "kept", "kept, died"],
 )  # fmt: skip
-def test_a_restore_gives_tables_their_buckets_first(
+def test_a_restore_gives_customers_their_buckets_first(
     desk: Desk, ledger: Ledger, keeps: bool, dies_after: int | None, expected: int
 ) -> None:
-    """However many it expects, each entry is found, and forgotten in time; growth goes on."""
+    """However many it expects, each is found, and growth goes on."""
     # given
     desk.ask(*(issue(f"c-{n}", request_id=f"i-{n}") for n in range(1000)))
     copy = copy_of(ledger)
@@ -162,16 +146,16 @@ def test_a_restore_gives_tables_their_buckets_first(
     desk.ask(*(issue(f"c-{n}", request_id=f"i-{n}") for n in range(2000, 3000)))
 
     # then
-    for table, size in (("customers", 3000), (f"requests:{GENERATION}", 3001)):
-        found = entries(ledger, table)
-        assert sum(found) == int(ledger.client.hget(ledger.base + "sizes", table)) == size
-        assert max(found) < 4 * LOAD
+    found = entries(ledger, "customers")
+    assert sum(found) == int(ledger.client.hget(ledger.base + "sizes", "customers")) == 3000
+    assert max(found) < 4 * LOAD
+    key = f"{ledger.base}requests:{GENERATION}"
+    assert ledger.client.hlen(key) == 3001
+    assert ledger.client.ttl(key) > 0
     again = desk.ask(*(issue(f"c-{n}", request_id=f"i-{n}") for n in range(3000)))
     assert all(one["outcome"] == "accepted" and one["replayed"] for one in again)
     anew = desk.reasons(*(issue(f"c-{n}", request_id=f"j-{n}") for n in range(3000)))
     assert set(anew) == {"customer_limit_reached"}
-    buckets = list(ledger.client.scan_iter(match=f"{ledger.base}requests:*", count=5000))
-    assert min(ledger.client.ttl(bucket) for bucket in buckets) > 0
 
 
 @pytest.fixture
@@ -180,7 +164,7 @@ def restorer(desk: Desk, ledger: Ledger) -> Iterator[Restorer]:
     desk.ask(*(issue(f"c-{n}") for n in range(10)))
     ledger.close()
     with desk.locked():
-        yield Restorer(desk.laid_out(), ledger.memory_days, desk.settings.decimals)
+        yield desk.restorer()
 
 
 def test_a_restore_that_is_cut_short_by_an_error_is_made_anew(

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ from tests.simulation.redis_model import Answer, Content, ModelLedger, Rules
 from tests.simulation.shared import Variation
 
 
-class _Committing(Log):
+class _Committing(Log, ABC):
     """A log whose commit is another."""
 
     def commit(self, parts: list[Part], emissions: list[Emission], deadline: float) -> bool:
@@ -30,8 +31,9 @@ class _Committing(Log):
             self._abort(failure.args[0])
             return False
 
+    @abstractmethod
     def _settled(self, parts: list[Part], emissions: list[Emission]) -> bool:
-        raise NotImplementedError
+        """What comes after the transaction's begin."""
 
     def _committed(self) -> None:
         self._persistently(lambda: self._producer.commit_transaction(CALL_S), BATCH_S)

@@ -216,7 +216,11 @@ class World:
 @contextmanager
 def simulated(plan: Plan) -> Iterator[None]:
     """The project's step code with the worlds' time, small batches, and a start again that ends
-    only the worker's life."""
+    only the worker's life.
+
+    `patch`, because it replaces the pauses and sizes of the code under test, which nobody hands to
+    it; and a name that is gone from there raises.
+    """
     clock = SimpleNamespace(
         monotonic=lambda: getcurrent().clock,
         perf_counter=lambda: 0.0,

@@ -12,10 +12,11 @@ import redis
 
 from schemas.org import OrgEntity
 from schemas.topics import ISSUE, OFFERS, REDEEM, REVOKE
+from state.layout import record
 from state.ledger import Ledger
 from streams.audit.comparing import Comparison
 from streams.audit.history import History
-from streams.audit.redis_state import RedisState
+from streams.audit.redis_state import RedisState, values_of
 from streams.audit.verdict import Findings, silent
 from streams.settings import Settings
 from tests.ledger.desk import (
@@ -233,6 +234,11 @@ class Keys:
         content = change(msgpack.unpackb(self.client.hget(key, field)))
         self.client.hset(key, field, msgpack.packb(content, use_bin_type=False))
 
+    def record(self, name: str, field: bytes | str, change: Callable[[Any], Any]) -> None:
+        key = self.base + name
+        content = change(values_of(self.client.hget(key, field)))
+        self.client.hset(key, field, record(content))
+
     def add(self, field: str, by: int = 1) -> None:
         self.client.hincrby(f"{self.base}offer:up", field, by)
 
@@ -242,7 +248,7 @@ class Keys:
             for field in self.client.hkeys(f"{self.base}customers:0")
             if field[4:] == f"{number}:{customer}".encode()
         ]
-        self.packed("customers:0", field, change)
+        self.record("customers:0", field, change)
 
     def code(self, code: str) -> Any:
         keys = self.client.hkeys(f"{self.base}uploaded:0")
@@ -280,14 +286,14 @@ def change(keys: Keys, what: str) -> None:
     elif what == "lead":
         client.hdel(f"{base}leads", "3:UA")
     elif what == "use":
-        keys.packed("coupons:2:0", "1", lambda c: [*c[:4], [[*c[4][0][:4], 1, c[4][0][5]]]])
+        keys.record("coupons:2:0", "1", lambda coupon: [*coupon[:8], 1, *coupon[9:]])
     elif what == "no coupon":
         client.hdel(f"{base}coupons:2:0", "1")
     elif what == "taken by":
-        keys.customer(2, "c-1", lambda record: [*record[:3], []])
+        keys.customer(2, "c-1", lambda record: [*record[:3], 0, *record[4:-1]])
     else:
         assert what == "uploaded for"
-        keys.customer(1, "c-2", lambda record: [*record[:2], [], *record[3:]])
+        keys.customer(1, "c-2", lambda record: [*record[:2], 0, 0])
 
 
 @pytest.fixture

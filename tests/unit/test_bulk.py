@@ -13,7 +13,7 @@ import orjson
 import pytest
 from pyarrow import parquet
 
-from schemas.requests import Reader, Unreadable
+from schemas.reading import Reader, Unreadable
 from schemas.topics import ISSUE, MAX_REQUEST_BYTES, OFFERS
 from state.codes import Codes, Series
 from streams.bulk import exports

@@ -8,8 +8,8 @@ import pytest
 
 from schemas.offers import Offer, errors_of
 from schemas.org import OrgEntity
+from schemas.reading import Reader
 from schemas.reasons import PRECEDENCE, Reason
-from schemas.requests import Reader
 from schemas.times import Calendar
 from state.eligibility import Eligibility
 from tests.unit.written_offers import OFFER, Sections

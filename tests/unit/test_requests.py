@@ -6,7 +6,8 @@ import orjson
 import pytest
 
 from schemas.publish import published
-from schemas.requests import REQUESTS, Reader, Unreadable, json_schemas
+from schemas.reading import Reader, Unreadable
+from schemas.requests import REQUESTS, json_schemas
 from schemas.topics import LANES, lane_of
 
 REDEEM = {

@@ -78,10 +78,11 @@ def worker_frozen_before_script(scene: Scene) -> Story:
             return
 
 
-for _point in _IN_A_BATCH:
-    for _done, _story in (("killed", _killed_at), ("frozen", _frozen_at)):
-        if (_point, _done) == ("before_script", "frozen"):
-            continue
+for _done, _story, _points in (
+    ("killed", _killed_at, _IN_A_BATCH),
+    ("frozen", _frozen_at, _IN_A_BATCH[1:]),  # the first has its own story, above
+):
+    for _point in _points:
         _name = f"worker {_done} {_point.replace('_', ' ')}"
         add(_name, partial(_story, _point), "worker", of_ours=True)
 

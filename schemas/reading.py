@@ -1,0 +1,171 @@
+"""How bytes become a request, and what is said of those that don't."""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from schemas.codes import normalise, why_no_code
+from schemas.money import MONEY_PATTERN, to_minor
+from schemas.requests import ADAPTERS, CURRENCY_PATTERN, REQUEST_ID_PATTERN, REQUESTS
+from schemas.times import MOMENT_PATTERN, to_second
+from schemas.topics import MAX_RECORD_BYTES, MAX_REQUEST_BYTES
+
+_REQUEST_ID = re.compile(REQUEST_ID_PATTERN)
+_DETAIL_LENGTH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Bytes that are no request. ``request_id`` and ``type`` are given where they could be read."""
+
+    detail: str
+    request_id: str | None = None
+    type: str | None = None
+
+
+class Reader:
+    """Reads the requests of one lane: types it carries, amounts in the organisation's currency."""
+
+    def __init__(self, types: tuple[str, ...], currency: str, decimals: int) -> None:
+        self._validate = {name: ADAPTERS[name].validator.validate_python for name in types}
+        self._currency, self._decimals = currency, decimals
+
+    def read(self, value: bytes | None) -> dict[str, Any] | Unreadable:
+        """A request as a dict of its known fields, ``second`` and (redeem) ``amount_minor`` added,
+        a code normalised.
+
+        Whatever is wrong comes back as an `Unreadable` whose detail begins with the field.
+        """
+        size = len(value or b"")
+        if size > MAX_RECORD_BYTES:  # of no topic that was made with the registry's settings
+            return Unreadable(_too_large(size))
+        try:
+            found = orjson.loads(value or b"")
+        except orjson.JSONDecodeError as error:
+            return _not_json(value or b"", str(error))
+        if type(found) is not dict:
+            return Unreadable("not a request: a JSON object is expected")
+        kind = found.get("type")
+        validate = self._validate.get(kind) if type(kind) is str else None
+        if validate is None:
+            return _unreadable(
+                found, f"type: {_shown(kind)} is not one of {', '.join(self._validate)}"
+            )
+        try:
+            request: dict[str, Any] = validate(found)
+            request["second"] = to_second(request["occurred_at"])
+            if "code" in request:
+                request["code"] = normalise(request["code"])
+            if "bill" in request:
+                self._read_amounts(request)
+        except ValidationError as error:
+            return _unreadable(found, first_error(error))
+        except _Wrong as error:
+            return _unreadable(found, str(error))
+        except (ValueError, OverflowError) as error:
+            return _unreadable(found, f"occurred_at: {error}")
+        wrong = None
+        if size > MAX_REQUEST_BYTES:
+            wrong = _too_large(size)
+        elif kind in _CONTRADICTABLE:
+            wrong = _contradiction(request)
+        return request if wrong is None else _unreadable(found, wrong)
+
+    def _read_amounts(self, request: dict[str, Any]) -> None:
+        bill = request["bill"]
+        if bill["currency"] != self._currency:
+            raise _Wrong(
+                f"bill.currency: {bill['currency']} is not the organisation's {self._currency}"
+            )
+        request["amount_minor"] = self._minor(bill["amount"], "bill.amount")
+        lines = bill.get("lines")
+        if lines:
+            request["line_minors"] = [
+                self._minor(line["amount"], f"bill.lines.{i}.amount")
+                for i, line in enumerate(lines)
+            ]
+
+    def _minor(self, amount: str, field: str) -> int:
+        try:
+            return to_minor(amount, self._decimals)
+        except ValueError as error:
+            raise _Wrong(f"{field}: {error}") from None
+
+
+#: Types with fields that are right by themselves and may be wrong together.
+_CONTRADICTABLE = {"revoke", "upload_codes", "set_audience", "set_stores"}
+
+
+def _contradiction(request: dict[str, Any]) -> str | None:
+    """What is wrong between fields that are right by themselves."""
+    customers_named = request["type"] != "revoke" or request.get("customer_ids")
+    if request.get("scope") == "customers" and not customers_named:
+        return "customer_ids: the scope 'customers' needs at least one"
+    if request.get("part", 1) > request.get("parts", 1):
+        return f"part: {request['part']} is more than the {request['parts']} parts there are"
+    for i, item in enumerate(request.get("codes", ())):
+        if (why := why_no_code(item["code"])) is not None:
+            return f"codes.{i}.code: {why}"
+    return None
+
+
+def _too_large(size: int) -> str:
+    return f"request: {size:,} bytes are more than the {MAX_REQUEST_BYTES:,} that are allowed"
+
+
+class _Wrong(Exception):
+    """A field that is wrong in a way pydantic doesn't see."""
+
+
+#: What a pattern means, in words.
+_MEANING = {
+    MONEY_PATTERN: "a decimal string such as '1499.00' is expected",
+    MOMENT_PATTERN: "a moment with offset such as '2026-11-21T10:00:00+05:30' is expected",
+    CURRENCY_PATTERN: "three capital letters such as 'INR' are expected",
+    REQUEST_ID_PATTERN: "1 to 64 printable ASCII characters are expected",
+}
+
+
+def explain(error: Any) -> str:
+    """One of pydantic's errors in words that name what is expected."""
+    return _MEANING.get(error.get("ctx", {}).get("pattern")) or str(error["msg"])
+
+
+def first_error(error: ValidationError) -> str:
+    """``field: what is wrong`` of the first error."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'request'}: {explain(first)}"[:_DETAIL_LENGTH]
+
+
+def _unreadable(found: dict[str, Any], detail: str) -> Unreadable:
+    request_id, kind = found.get("request_id"), found.get("type")
+    return Unreadable(
+        detail[:_DETAIL_LENGTH],
+        request_id if type(request_id) is str and _REQUEST_ID.fullmatch(request_id) else None,
+        kind if type(kind) is str and kind in REQUESTS else None,
+    )
+
+
+def _not_json(value: bytes, why: str) -> Unreadable:
+    """Python's own reader takes some of what isn't JSON (lone surrogates, NaN): name the field."""
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        return Unreadable(f"not JSON: {why}"[:_DETAIL_LENGTH])
+    if type(found) is not dict:
+        return Unreadable(f"not JSON: {why}"[:_DETAIL_LENGTH])
+    for name, content in found.items():
+        try:
+            orjson.dumps(content)
+            json.dumps(content, allow_nan=False)
+        except (ValueError, TypeError, RecursionError):
+            return _unreadable(found, f"{_shown(name)}: not JSON: {why}")
+    return _unreadable(found, f"not JSON: {why}")
+
+
+def _shown(value: object) -> str:
+    return ascii(value)[:80].strip("'") if isinstance(value, str) else type(value).__name__

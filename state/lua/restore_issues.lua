@@ -1,0 +1,59 @@
+-- What a restore puts back of issues: serials, coupons, customers.
+-- Serials ------------------------------------------------------------------------------------------
+-- Partitions are read side by side, so serials come in any order. Those below `issued` that nobody
+-- was given yet are skipped ones.
+local function give_serials(offer, first, count)
+  local next_ = offer.issued
+  local filled = max(0, math.min(next_, first + count) - first)
+  offer.skipped = offer.skipped + max(0, first - next_) - filled
+  offer.issued = max(next_, first + count)
+end
+
+-- What was committed may speak of a serial whose issue was lost before its commit. It isn't given
+-- again, and is nobody's.
+local function skip_up_to(offer, next_)
+  if offer.uploaded or next_ <= offer.issued then return end
+  offer.skipped = offer.skipped + next_ - offer.issued
+  offer.issued = next_
+end
+
+local function note_issue(offer, serial, customer_key, day)
+  if offer.uploaded then offer.issued = offer.issued + 1 else give_serials(offer, serial, 1) end
+  local record = customer_of(customer_key)
+  note_issued(record, serial, day)
+  keep_customer(customer_key, record)
+end
+
+-- serial, coupon of each, by serial. A serial is issued once, and none of these was used yet.
+local function issues(offer, list)
+  local bucket, pairs_ = -1, nil
+  for i = 1, #list, 2 do
+    local serial = list[i]
+    if floor(serial / 64) ~= bucket then
+      bucket = floor(serial / 64)
+      local key = coupons_key(offer, bucket)
+      pairs_ = hashes[key] or {}
+      hashes[key] = pairs_
+    end
+    pairs_[#pairs_ + 1] = texts[serial % 64]
+    pairs_[#pairs_ + 1] = list[i + 1]
+    if not offer.uploaded then give_serials(offer, serial, 1) end
+  end
+  if offer.uploaded then offer.issued = offer.issued + #list / 2 end
+end
+
+-- bucket, customer's key, record of one who was issued just this coupon, of each: most have no
+-- other.
+local function issued_to_customers(list)
+  for i = 1, #list, 3 do
+    local key = list[i + 1]
+    if not records[key] and call('HSETNX', list[i], key, list[i + 2]) == 1 then
+      customers.entries = customers.entries + 1
+    else
+      local given, record = values_of(list[i + 2]), customer_of(key)
+      note_issued(record, given[CUSTOMER.width + 1], given[CUSTOMER.width + 2])
+      keep_customer(key, record)
+    end
+  end
+  call('HSET', base .. 'sizes', 'customers', customers.entries)
+end
