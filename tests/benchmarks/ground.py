@@ -1,20 +1,34 @@
 """Where the benchmarks run: a local stack in a folder of its own, gone at the end."""
 
 import gc
+import re
+import shutil
 import signal
-import socket
+import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from redis import Redis
+
+from deploy.jars import kafka_version
+from deploy.java import java
 from deploy.local import Stack, down, up
 from state.ledger import Ledger
 from streams.broker import admin, ensure_topics, forget_clients
 from streams.settings import Settings
-from tests.world import World
+from tests.world import World, free_port
+
+PARTITIONS = 4
+_LOOK_S = 0.1
+
+
+class BenchmarkError(Exception):
+    """It can't be measured, or came out wrong; the message is for people."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +38,28 @@ class Ground:
     stack: Stack
     folder: Path
 
-    def settings(self, name: str) -> Settings:
+    @property
+    def servers(self) -> dict[str, list[int]]:
+        """Process ids of the servers, by name."""
+        return {"Redis": [self.stack.redis_pid], "Kafka": [self.stack.kafka_pid]}
+
+    def redis(self) -> Redis:
+        """A client of it, to be closed."""
+        return Redis.from_url(self.stack.redis_url)
+
+    def versions(self) -> dict[str, str]:
+        """Of the servers, and of the Java that Kafka and its peers run on."""
+        with self.redis() as redis:
+            of_redis = str(redis.info("server")["redis_version"])
+        said = subprocess.run([java(), "-version"], capture_output=True, text=True).stderr
+        of_java = re.search(r'version "([^"]+)"', said)
+        return {
+            "Kafka": kafka_version(),
+            "Redis": of_redis,
+            "Java": of_java[1] if of_java else "",
+        }
+
+    def settings(self, name: str, partitions: int = PARTITIONS) -> Settings:
         """An organisation of its own: nothing of an earlier run is in its topics or ledger."""
         return Settings(
             _env_file=None,
@@ -34,21 +69,35 @@ class Ground:
             time_zone="Asia/Kolkata",
             currency="INR",
             code_secret="a secret for benchmarks",
-            web_port=_free_port(),
+            web_port=free_port(),
             worker_id="bench",
+            partitions=partitions,
         )
 
     @contextmanager
-    def organisation(self, name: str) -> Iterator[World]:
+    def organisation(self, name: str, partitions: int = PARTITIONS) -> Iterator[World]:
         """Its topics are there; its worker isn't started yet. All of it is deleted at the end."""
-        world = World(self.settings(name))
+        self.calm()
+        world = World(self.settings(name, partitions))
         ensure_topics(world.settings)
         try:
             yield world
         finally:
             world.close()
+            shutil.rmtree(world.logs, ignore_errors=True)
             Ledger(world.settings.redis_url, world.settings.topic_prefix).wipe(everything=True)
             delete_topics(world.settings)
+
+    def calm(self) -> None:
+        """Have Redis write its log anew and wait for that: what ran before makes it do so in no
+        measurement that begins now."""
+        with self.redis() as client:
+            client.bgrewriteaof()
+            while True:
+                at_work = client.info("persistence")
+                if not at_work["aof_rewrite_in_progress"] and not at_work["aof_rewrite_scheduled"]:
+                    return
+                time.sleep(_LOOK_S)
 
 
 @contextmanager
@@ -71,19 +120,13 @@ def ground() -> Iterator[Ground]:
 
 
 def delete_topics(settings: Settings) -> None:
-    """Every topic whose name begins with the organisation's prefix."""
+    """Every topic with the organisation's prefix in its name; some engines put theirs before."""
     client = admin(settings)
     found = client.list_topics(timeout=10).topics
-    mine = [name for name in found if name.startswith(settings.topic_prefix)]
+    mine = [name for name in found if settings.topic_prefix in name]
     for future in client.delete_topics(mine).values() if mine else ():
         future.result(30)
 
 
 def _interrupt(*_: Any) -> None:
     raise KeyboardInterrupt
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

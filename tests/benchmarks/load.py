@@ -1,40 +1,64 @@
-"""What the benchmarks send: bodies of some 300 bytes, over a million customers, seeded."""
+"""What the benchmarks send: bodies of some 300 bytes, customer ids of 12, seeded."""
 
 import random
 from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import orjson
 
 from streams.client import Till
 
 CUSTOMERS = 1_000_000
-OFFER_ID = "bench"
 ISSUED_AT, REDEEMED_AT = "2026-11-21T10:00:00+05:30", "2026-11-22T18:04:11+05:30"
-#: Every limit is set, so that each is looked up and counted; none is reached.
-OFFER = {
-    "offer_id": OFFER_ID,
-    "name": "Ten percent off shoes",
-    "expiry": {"type": "fixed_date", "at": "2026-12-31T23:59:59+05:30"},
-    "discount": {"type": "percentage", "percent": "10", "max_amount": "500.00"},
-    "issue": {"max_per_customer": 50, "max_total": 100_000_000},
-    "redeem": {"max_per_customer": 50, "max_total": 100_000_000},
-    "coupons": {"codes": {"type": "unique", "charset": "alphanumeric", "length": 12}},
-    "claim": {"service": "dvs", "holder": "bench"},
-}
+#: A record's key and value.
+Body = tuple[bytes, bytes]
 
 
-def customers(count: int, seed: int) -> list[str]:
+class Coupon(NamedTuple):
+    customer_id: str
+    code: str
+    offer_id: str
+
+
+def offer_id(number: int) -> str:
+    return f"bench-{number}"
+
+
+def offer(number: int) -> dict[str, Any]:
+    """Every limit is set, so that each is looked up and counted; none is reached."""
+    return {
+        "offer_id": offer_id(number),
+        "name": "Ten percent off shoes",
+        "expiry": {"type": "fixed_date", "at": "2026-12-31T23:59:59+05:30"},
+        "discount": {"type": "percentage", "percent": "10", "max_amount": "500.00"},
+        "issue": {"max_per_customer": 50, "max_total": 100_000_000},
+        "redeem": {"max_per_customer": 50, "max_total": 100_000_000},
+        "coupons": {"codes": {"type": "unique", "charset": "alphanumeric", "length": 12}},
+        "claim": {"service": "dvs", "holder": "bench"},
+    }
+
+
+def some_customers(count: int, seed: int) -> Iterator[str]:
     """Any of a million customers for each request, the same for the same seed."""
     chance = random.Random(seed)
-    return [f"c-{chance.randrange(CUSTOMERS)}" for _ in range(count)]
+    return (_customer(chance.randrange(CUSTOMERS)) for _ in range(count))
 
 
-def issue(number: int, customer_id: str) -> bytes:
+def other_customers(count: int) -> Iterator[str]:
+    """Each once, in no order: multiples of a prime, which has no factor in common with 10."""
+    return (_customer(number * 2_654_435_761 % 10**10) for number in range(count))
+
+
+def _customer(number: int) -> str:
+    return f"c-{number:010d}"
+
+
+def issue(number: int, customer_id: str, offer_id: str) -> bytes:
     return orjson.dumps(
         {
             "type": "issue",
             "request_id": f"i-{number}",
-            "offer_id": OFFER_ID,
+            "offer_id": offer_id,
             "customer_id": customer_id,
             "service": "dvs",
             "holder": "bench",
@@ -43,17 +67,17 @@ def issue(number: int, customer_id: str) -> bytes:
     )
 
 
-def redeem(number: int, customer_id: str, code: str) -> bytes:
+def redeem(run: int, number: int, coupon: Coupon) -> bytes:
     """About 300 bytes: a bill of one line."""
     amount = f"{499 + number % 1000}.00"
     line = {"sku": f"S{number % 5000}", "category": "shoes", "brand": "Acme", "quantity": 1}
     return orjson.dumps(
         {
             "type": "redeem",
-            "request_id": f"r-{number}",
-            "offer_id": OFFER_ID,  # the plain peer wants it; ours knows it by the code
-            "code": code,
-            "customer_id": customer_id,
+            "request_id": f"r{run}-{number}",
+            "offer_id": coupon.offer_id,  # the peers want it; ours knows it by the code
+            "code": coupon.code,
+            "customer_id": coupon.customer_id,
             "till_id": f"t-{number % 500}",
             "bill": {
                 "number": f"B-{number}",
@@ -66,19 +90,27 @@ def redeem(number: int, customer_id: str, code: str) -> bytes:
     )
 
 
-def redeems(coupons: Iterable[tuple[str, str]]) -> Iterator[tuple[bytes, bytes]]:
-    """Key and value of a redeem for each (customer, code)."""
-    for number, (customer_id, code) in enumerate(coupons):
-        yield customer_id.encode(), redeem(number, customer_id, code)
+def redeems(coupons: Iterable[Coupon], run: int = 0) -> Iterator[Body]:
+    """One of each coupon. Request ids of two runs differ."""
+    for number, coupon in enumerate(coupons):
+        yield coupon.customer_id.encode(), redeem(run, number, coupon)
 
 
-def issues(customer_ids: Iterable[str]) -> Iterator[tuple[bytes, bytes]]:
+def issues(customer_ids: Iterable[str], offers: int = 1) -> Iterator[Body]:
+    """One to each customer, of one offer after the other."""
     for number, customer_id in enumerate(customer_ids):
-        yield customer_id.encode(), issue(number, customer_id)
+        yield customer_id.encode(), issue(number, customer_id, offer_id(number % offers))
 
 
-def produce(till: Till, topic: str, records: Iterable[tuple[bytes, bytes]]) -> None:
-    """All of them, as fast as Kafka takes them; returns when Kafka has them."""
-    for key, value in records:
+def number_of(request_id: str) -> int:
+    """The number that a request of these was made with."""
+    return int(request_id.rpartition("-")[2])
+
+
+def produce(till: Till, topic: str, bodies: Iterable[Body]) -> int:
+    """All of them, as fast as Kafka takes them; how many, once Kafka has them."""
+    count = 0
+    for count, (key, value) in enumerate(bodies, 1):  # noqa: B007
         till.send_bytes(topic, key, value)
     till.flush(120.0)
+    return count

@@ -14,6 +14,7 @@ from typing import Any
 import faust
 
 CUSTOMER_LIMIT, MIN_GAP_S, OFFER_LIMIT = 50, 0, 100_000_000
+REPEATED = ("request_id", "type", "occurred_at", "offer_id", "customer_id", "code", "till_id")
 
 app = faust.App(
     os.environ["APP_ID"],
@@ -22,6 +23,7 @@ app = faust.App(
     datadir=os.environ["STATE_DIR"],
     topic_partitions=4,
     processing_guarantee="exactly_once",
+    producer_compression_type="lz4",
     # Twice as fast as with the defaults where this was tried first.
     producer_linger=0.02,
     broker_max_poll_records=2_000,
@@ -53,9 +55,13 @@ def decide(request: dict[str, Any]) -> dict[str, Any]:
         coupons[code] = request["request_id"]
         customers[customer_id] = [count + 1, at]
         totals[offer_id] = total
-    outcome = "rejected" if reason else "accepted"
-    said = {"request_id": request["request_id"], "outcome": outcome, "reason": reason}
-    return {**said, "totals": {"offer": total}}
+    return {
+        **{name: request[name] for name in REPEATED},
+        "outcome": "rejected" if reason else "accepted",
+        "reason": reason,
+        "bill": {name: request["bill"][name] for name in ("number", "amount", "currency")},
+        "total": total,
+    }
 
 
 @app.agent(requests)
