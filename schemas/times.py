@@ -43,6 +43,7 @@ class Calendar:
         self.time_zone = time_zone
         self._zone = ZoneInfo(time_zone)
         self._offsets: dict[int, int] = {}
+        self._first_seconds: dict[int, int] = {}
         self._moments: dict[int, str] = {}
 
     def day(self, second: int) -> int:
@@ -56,8 +57,12 @@ class Calendar:
 
     def first_second(self, day: int) -> int:
         """The second in which a local day begins."""
-        local = datetime.fromordinal(day + _EPOCH_DAY).replace(tzinfo=self._zone)
-        return (local - _EPOCH) // _SECOND
+        second = self._first_seconds.get(day)
+        if second is None:
+            local = datetime.fromordinal(day + _EPOCH_DAY).replace(tzinfo=self._zone)
+            second = (local - _EPOCH) // _SECOND
+            _bounded(self._first_seconds)[day] = second
+        return second
 
     def last_second(self, day: int) -> int:
         """23:59:59 of a local day."""

@@ -52,7 +52,7 @@ class Decided(NamedTuple):
 
 
 def decided(packed: bytes) -> Decided:
-    return Decided(packed[:1] == b"1", msgpack.unpackb(memoryview(packed)[1:]))
+    return Decided(packed[:1] == b"1", msgpack.unpackb(packed[1:]))
 
 
 class Calls:

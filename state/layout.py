@@ -72,6 +72,11 @@ class Range(NamedTuple):
     expires: int | bool
 
 
+#: What a request asks of the ledger: a tuple in the order of one of those below. Where millions
+#: are made, they are made as plain ones, which takes a fifth of the time.
+Operation = tuple[Any, ...]
+
+
 class IssueOp(NamedTuple):
     offset: int
     kind: str

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgpack
 import redis
@@ -12,7 +12,7 @@ import redis
 from state import keys
 from state.calls import Behind, Closed, Decided, Fenced, LedgerAway, LedgerError, Stale, decided
 from state.catalogue import Catalogue
-from state.layout import Head
+from state.layout import Head, Operation
 from state.restoring import STAMPS_AN_EPOCH, Restoring
 from state.scripts import LOOKUP, Script, Transition
 
@@ -57,7 +57,7 @@ class Ledger(Restoring):
         self,
         chain: Chain,
         transition: Transition,
-        batches: Sequence[tuple[Head, Sequence[NamedTuple]]],
+        batches: Sequence[tuple[Head, Sequence[Operation]]],
     ) -> "asyncio.Future[list[list[Decided]]]":
         """Start to decide pieces of a batch, of each partition one; see `decide_now`. They stand on
         those before them.
@@ -77,7 +77,7 @@ class Ledger(Restoring):
         return self.in_thread(decide)
 
     def decide_now(
-        self, transition: Transition, batches: Sequence[tuple[Head, Sequence[NamedTuple]]]
+        self, transition: Transition, batches: Sequence[tuple[Head, Sequence[Operation]]]
     ) -> list[list[Decided]]:
         """For each batch its decisions, in the order of its operations.
 

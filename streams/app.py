@@ -20,6 +20,7 @@ from state.ledger import Ledger
 from streams.batches import Batch
 from streams.deciding import Decider, Work
 from streams.issue import Issuing
+from streams.log import Log
 from streams.metrics import Metrics
 from streams.offers import Offering
 from streams.org import OrgReader
@@ -86,7 +87,8 @@ class RedemptionWorker:
                 except Exception as error:
                     start_again(f"{lane.name}: {type(error).__name__}: {error}")
 
-        self.sources.append(Source(lane, self.settings, ledger, metrics, channel))
+        log = Log(lane, self.settings, ledger, metrics)
+        self.sources.append(Source(lane, log, channel))
         return channel
 
     async def start(self, service: Service) -> None:

@@ -49,25 +49,12 @@ def cut(part: Part, most: int, most_bytes: float = inf) -> Iterator[Part]:
         position = to
 
 
-def divided(parts: Iterable[Part], most: int) -> Iterator[list[Part]]:
-    """The same records in the same order, so many at a time at the most."""
-    share: list[Part] = []
-    for piece in chain.from_iterable(cut(part, most) for part in parts):
-        if share and sum(len(each.records) for each in share) + len(piece.records) > most:
-            yield share
-            share = []
-        share.append(piece)
-    if share:
-        yield share
-
-
-def side_by_side(parts: Iterable[Part], most: int) -> Iterator[list[Part]]:
-    """Those that Redis is asked for together, so that it writes to its disk once: so many records
-    at the most, and never two of a partition, as the second must not be decided where the first
-    wasn't.
+def divided(parts: Iterable[Part], most: int, most_bytes: float = inf) -> Iterator[list[Part]]:
+    """The same records in the same order, so many at a time at the most, of each partition one
+    part of so many bytes: of two, the second must not be decided where the first wasn't.
     """
     some: list[Part] = []
-    for part in parts:
+    for part in chain.from_iterable(cut(part, most, most_bytes) for part in parts):
         total = len(part.records) + sum(len(each.records) for each in some)
         if some and (total > most or part.partition in {each.partition for each in some}):
             yield some

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple, Protocol
 from schemas.reading import Reader, Unreadable
 from schemas.topics import Lane
 from state.catalogue import Catalogue
-from state.layout import Head
+from state.layout import Head, Operation
 from state.ledger import Chain, Decided, Ledger, LedgerAway, Stale, Transition
-from streams.batches import Batch, Emission, Part, Share, cut, side_by_side
+from streams.batches import Batch, Emission, Part, Share, divided
 from streams.fault_points import reach
 from streams.metrics import LaneMetrics
 from streams.outcomes import Outgoing
@@ -38,7 +38,7 @@ class Work(Protocol):
     judges_by_offers: bool
     reader: Reader
 
-    def judge(self, requests: list[tuple[int, dict[str, Any]]]) -> Sequence[NamedTuple]:
+    def judge(self, requests: list[tuple[int, dict[str, Any]]]) -> Sequence[Operation]:
         """The ledger's operations for (offset, request) pairs, in their order."""
 
     def outcomes(
@@ -48,8 +48,8 @@ class Work(Protocol):
 
 
 class _Piece(NamedTuple):
-    """So much as Redis decides in one go, of each partition at the most one part. ``ends``: the
-    share of which it is the last."""
+    """So much as Redis decides in one go, so that it writes to its disk once. ``ends``: the share
+    of which it is the last."""
 
     parts: list[Part]
     ends: Share | None
@@ -63,9 +63,7 @@ class _Asked(NamedTuple):
 
 def _pieces_of(batch: Batch, most: int) -> Iterator[_Piece]:
     for share in batch.shares:
-        *others, last = side_by_side(
-            (piece for part in share.parts for piece in cut(part, most, PIECE_BYTES)), most
-        )
+        *others, last = divided(share.parts, most, PIECE_BYTES)
         yield from (_Piece(parts, None) for parts in others)
         yield _Piece(last, share)
 
@@ -159,7 +157,7 @@ class Decider:
         finally:
             await asyncio.gather(*(one.answer for one in asked), return_exceptions=True)
 
-    def _operations(self, part: Part, requests: list[Any]) -> Sequence[NamedTuple]:
+    def _operations(self, part: Part, requests: list[Any]) -> Sequence[Operation]:
         return self.work.judge(
             [
                 (record.offset, request)

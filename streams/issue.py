@@ -8,7 +8,7 @@ from schemas.topics import ISSUE
 from state.catalogue import Catalogue, CompiledOffer
 from state.fingerprint import fingerprint
 from state.keys import customer_key, request_key
-from state.layout import Issued, IssueOp, Resent
+from state.layout import Issued, Operation, Resent
 from state.ledger import Decided, Transition
 from streams.outcomes import (
     REST,
@@ -28,10 +28,11 @@ class Issuing:
         self.reader = Reader(self.lane.types, settings.currency, settings.decimals)
         self._calendar, self._catalogue = settings.calendar, catalogue
 
-    def judge(self, requests: list[tuple[int, dict[str, Any]]]) -> list[IssueOp]:
+    def judge(self, requests: list[tuple[int, dict[str, Any]]]) -> list[Operation]:
         return [self._operation(offset, request) for offset, request in requests]
 
-    def _operation(self, offset: int, request: dict[str, Any]) -> IssueOp:
+    def _operation(self, offset: int, request: dict[str, Any]) -> Operation:
+        """In the order of `IssueOp`."""
         offer = self._catalogue.get(request["offer_id"])
         second, customer_id = request["second"], request["customer_id"]
         day = self._calendar.day(second)
@@ -47,25 +48,25 @@ class Issuing:
             if offer.excluding_offers:
                 others = self._others(offer, customer_id)
                 received_since = self._calendar.months_before(day, offer.excluding_months)
-        return IssueOp(
-            offset=offset,
-            kind=request["type"],
-            request_id=request["request_id"],
-            request_key=of_request,
-            fingerprint=content,
-            offer_id=request["offer_id"],
-            second=second,
-            day=day,
-            occurred_at=request["occurred_at"],
-            customer_id=customer_id,
-            customer_key=of_customer,
-            service=request.get("service", ""),
-            holder=request.get("holder", ""),
-            starts=starts,
-            expires=False if expires is None else expires,
-            others=others,
-            received_since=received_since,
-            content=offer.resend_content if offer and request["type"] == "resend" else "",
+        return (
+            offset,
+            request["type"],
+            request["request_id"],
+            of_request,
+            content,
+            request["offer_id"],
+            second,
+            day,
+            request["occurred_at"],
+            customer_id,
+            of_customer,
+            request.get("service", ""),
+            request.get("holder", ""),
+            starts,
+            False if expires is None else expires,
+            others,
+            received_since,
+            offer.resend_content if offer and request["type"] == "resend" else "",
         )
 
     def _others(self, offer: CompiledOffer, customer_id: str) -> list[Any]:

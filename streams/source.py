@@ -11,12 +11,9 @@ from faust.types import ChannelT
 from mode import Service
 
 from schemas.topics import Lane
-from state.ledger import Ledger
 from streams.batches import Batch
 from streams.log import BATCH_S, Log
-from streams.metrics import LaneMetrics
 from streams.restart import start_again
-from streams.settings import Settings
 
 T = TypeVar("T")
 #: Records of a transaction at the most: the broker works on one while the next is decided. The
@@ -63,15 +60,12 @@ class Source(Service):
     def __init__(
         self,
         lane: Lane,
-        settings: Settings,
-        ledger: Ledger,
-        metrics: LaneMetrics,
+        log: Log,
         channel: ChannelT[Batch],
         **more: Any,
     ) -> None:
         super().__init__(**more)
-        self.lane, self._channel, self._metrics = lane, channel, metrics
-        self._log = Log(lane, settings, ledger, metrics)
+        self.lane, self._log, self._channel = lane, log, channel
         self._thread = ThreadPoolExecutor(1, f"kafka-{lane.name}")
         self._draining = False
         self.joined, self.drained = asyncio.Event(), asyncio.Event()

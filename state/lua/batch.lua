@@ -6,6 +6,7 @@
 -- where it is this record's own.
 local head, ops = unpack_(ARGV[1]), unpack_(ARGV[2])
 local last_op = #ops - OP.width
+assert(#ops % OP.width == 0, 'operations of another layout')
 local place = head[HEAD.lane] .. ':' .. head[HEAD.partition]
 local chain, kept = base .. 'chain:' .. place, base .. 'decisions:' .. place
 local now = head[HEAD.now]

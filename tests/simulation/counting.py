@@ -1,7 +1,7 @@
 """The least a lane can decide: redemptions of one offer, counted up to a cap."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from schemas.topics import REDEEM
 from state.ledger import Decided, Transition
@@ -18,7 +18,7 @@ class Counting:
 
     lane, transition, judges_by_offers, reader = REDEEM, Transition.REDEEM, True, _Reader()
 
-    def judge(self, requests: list[tuple[int, dict[str, Any]]]) -> Sequence[NamedTuple]:
+    def judge(self, requests: list[tuple[int, dict[str, Any]]]) -> Sequence[Operation]:
         return [Operation(offset, request["request_id"]) for offset, request in requests]
 
     def outcomes(

@@ -221,7 +221,7 @@ class ModelLedger(Ledger):
         self._thread: Any = None
 
     def decide_now(
-        self, transition: Transition, batches: Sequence[tuple[Head, Sequence[NamedTuple]]]
+        self, transition: Transition, batches: Sequence[tuple[Head, Sequence[Operation]]]
     ) -> list[list[Decided]]:
         """All are asked at once: after one that is refused, or whose answer is lost, the others
         are decided none the less."""

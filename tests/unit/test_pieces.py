@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from streams.batches import Part, Record, cut, divided, fitting, side_by_side
+from streams.batches import Part, Record, cut, divided, fitting
 from streams.deciding import PIECE_BYTES
 
 
@@ -71,19 +71,24 @@ def test_shares_have_so_many_records_at_the_most(
 
 
 @pytest.mark.parametrize(
-    ("parts", "most", "expected"),
+    ("lengths", "most", "expected"),
     [
-        ([(0, 3), (1, 2), (2, 9)], 14, [[0, 1, 2]]),
-        ([(0, 3), (1, 2), (2, 9)], 13, [[0, 1], [2]]),
-        ([(0, 9), (0, 9), (1, 1)], 99, [[0], [0, 1]]),
-        ([(0, 9), (1, 9)], 5, [[0], [1]]),
+        ([3, 2, 9], 14, [[3, 2, 9]]),
+        ([3, 2, 9], 13, [[3, 2], [9]]),
+        ([12, 1], 99, [[10], [2, 1]]),
+        ([1, 12, 1], 99, [[1, 10], [2, 1]]),
         ([], 5, []),
     ],
 )
-def test_parts_side_by_side_are_of_different_partitions(
-    parts: list[tuple[int, int]], most: int, expected: list[list[int]]
+def test_what_is_asked_together_has_one_part_of_a_partition_and_so_many_bytes_of_it(
+    lengths: list[int], most: int, expected: list[list[int]]
 ) -> None:
-    given = [Part(p, 7, 0, 0, 50, [record(n, 5) for n in range(length)]) for p, length in parts]
-    found = list(side_by_side(given, most))
-    assert [[part.partition for part in some] for some in found] == expected
-    assert [part for some in found for part in some] == given
+    parts = [
+        Part(p, 7, 0, 0, 50, [record(n, 5) for n in range(length)])
+        for p, length in enumerate(lengths)
+    ]
+    found = list(divided(parts, most, most_bytes=50))
+    assert [[len(part.records) for part in some] for some in found] == expected
+    for some in found:
+        partitions = [part.partition for part in some]
+        assert len(set(partitions)) == len(partitions)
