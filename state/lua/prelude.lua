@@ -37,8 +37,11 @@ local base = KEYS[1]
 -- A whole number as text: Lua's own way prints a float first, which costs more than a lookup.
 local format = string.format
 local function text(number) return format('%d', number) end
-local texts = {}            -- of 0 to 63, a coupon's field in its hash
-for number = 0, 63 do texts[number] = text(number) end
+-- Each made once: of 0 to 63, a coupon's field in its hash.
+local texts = setmetatable({}, { __index = function(known, number)
+  known[number] = text(number)
+  return known[number]
+end })
 
 -- A record is its values packed one after the other, with no list around them: reading it makes one
 -- table, whatever is in it.
