@@ -35,7 +35,7 @@ def request_key(lane: str, offer: int | str, request_id: str) -> bytes:
     return request_scope(lane, offer) + request_id.encode()
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=65_536)
 def request_scope(lane: str, offer: int | str) -> bytes:
     """How the names of one offer's requests begin."""
     return b"%s%s\0" % (_LANE_LETTER[lane], str(offer).encode())

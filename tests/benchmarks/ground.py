@@ -91,13 +91,18 @@ class Ground:
     def calm(self) -> None:
         """Have Redis write its log anew and wait for that: what ran before makes it do so in no
         measurement that begins now."""
-        with self.redis() as client:
-            client.bgrewriteaof()
-            while True:
-                at_work = client.info("persistence")
-                if not at_work["aof_rewrite_in_progress"] and not at_work["aof_rewrite_scheduled"]:
-                    return
-                time.sleep(_LOOK_S)
+        with self.redis() as redis:
+            _wait_until_written(redis)
+            redis.bgrewriteaof()
+            _wait_until_written(redis)
+
+
+def _wait_until_written(redis: Redis) -> None:
+    while True:
+        now = redis.info("persistence")
+        if not now["aof_rewrite_in_progress"] and not now["aof_rewrite_scheduled"]:
+            return
+        time.sleep(_LOOK_S)
 
 
 @contextmanager

@@ -1,0 +1,52 @@
+"""How far an engine is, seen from outside: its group's lag, and the end of its results."""
+
+import time
+
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+from streams.broker import consumer, ends_of
+from tests.benchmarks.engines.engine import Course
+
+_LOOK_S = 0.05
+#: A new broker answers so for a moment; the client doesn't call it retriable.
+_NO_COORDINATOR_YET = (
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+)
+
+
+class Backlog:
+    """The records of a topic, up to its present end, that a consumer group has not committed."""
+
+    def __init__(self, course: Course) -> None:
+        # Asks for the group's offsets without joining it, nor waiting for open transactions.
+        self._client = consumer(course.settings, course.group, isolation_level="read_uncommitted")
+        self._results, ends = course.results, self._ends(course.requests)
+        self._requests = [TopicPartition(course.requests, p) for p in range(len(ends))]
+        self._end = sum(ends)
+        #: Where each partition of the results ended when this was made.
+        self.results_began = self._ends(course.results)
+
+    def left(self) -> int:
+        return int(self._end - sum(max(each.offset, 0) for each in self._committed()))
+
+    def appended(self) -> int:
+        """Results since this was made, committed or not, with the few marks of transactions."""
+        return sum(self._ends(self._results)) - sum(self.results_began)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _ends(self, topic: str) -> list[int]:
+        count = len(self._client.list_topics(topic, timeout=10).topics[topic].partitions)
+        return [end for _, end in ends_of(self._client, topic, count)]
+
+    def _committed(self) -> list[TopicPartition]:
+        while True:
+            try:
+                return list(self._client.committed(self._requests, 10))
+            except KafkaException as error:
+                if error.args[0].code() not in _NO_COORDINATOR_YET:
+                    raise
+                time.sleep(_LOOK_S)
