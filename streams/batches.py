@@ -17,8 +17,8 @@ class Record(NamedTuple):
 def fitting(records: Sequence[Record], limit: float) -> int:
     """How many of them, from the first on, have this many bytes together; one at the least."""
     size = 0
-    for number, record in enumerate(records):
-        size += len(record.value or b"") + len(record.key or b"")
+    for number, (_, key, value) in enumerate(records):
+        size += len(value or b"") + len(key or b"")
         if size > limit:
             return max(number, 1)
     return len(records)

@@ -33,7 +33,7 @@ logger = logging.getLogger("redeemonce")
 T = TypeVar("T")
 
 #: Records of a batch at the most, by lane.
-BATCH_RECORDS = {"redeem": 8000, "issue": 8000, "revoke": 50, "offers": 100}
+BATCH_RECORDS = {"redeem": 16_000, "issue": 16_000, "revoke": 50, "offers": 100}
 #: And bytes, of each partition: requests may have a megabyte, and a batch its time.
 PART_BYTES = 1 << 22
 #: Seconds a batch waits for more records after its first, and a poll for the first.

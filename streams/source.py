@@ -18,7 +18,7 @@ from streams.restart import start_again
 T = TypeVar("T")
 #: Records of a transaction at the most: the broker works on one while the next is decided. The
 #: more, the less it works for each record.
-TRANSACTION_RECORDS = 2000
+TRANSACTION_RECORDS = 4_000
 #: Starts a call on the thread that has the Kafka clients.
 OnKafkaThread = Callable[..., "asyncio.Future[Any]"]
 #: Hands a batch to the agent, which settles its shares.

@@ -1,4 +1,5 @@
 -- Redeem, validate: the code's coupon, the guards of refusals.lua, then the effects.
+
 -- How many redemptions stand now: the coupon's, the customer's, the offer's.
 local function totals(op, offer, coupon)
   local of_customer = ops[op + OP.customer_id] ~= ''
@@ -20,7 +21,7 @@ local function issued_coupon(op, offer)
   return serial and coupon_of(offer, serial) or nil, serial
 end
 
-local function use(op, offer, serial, coupon)
+local function note_use(op, offer, serial, coupon)
   local customer_id, use = ops[op + OP.customer_id], #coupon
   coupon[use + USE.redemption_id] = ops[op + OP.request_id]
   coupon[use + USE.customer_id] = customer_id
@@ -41,7 +42,7 @@ end
 local function teller(op) return ops[op + OP.kind] == 'validate' and passing or decision end
 
 local function accept(op, offer, serial, coupon, tell, issued)
-  if tell == decision then use(op, offer, serial, coupon) end
+  if tell == decision then note_use(op, offer, serial, coupon) end
   local of_coupon, of_customer, of_offer = totals(op, offer, coupon)
   return tell(op, offer, nil, serial, of_coupon, of_customer, of_offer, ops[op + OP.day],
               ops[op + OP.discount], ops[op + OP.discount_minor], ops[op + OP.bill_minor], issued)
