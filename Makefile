@@ -41,3 +41,4 @@ soak: install
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf tests/benchmarks/peers/quix/.venv tests/benchmarks/peers/kafka_streams/target

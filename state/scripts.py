@@ -40,12 +40,15 @@ class Transition(Enum):
         *_STATE, "batch", "refusals", "common_code", "redeem", "reverse", operation=RedeemOp
     )
     REVOKE = Script(*_STATE, "batch", "revoke", operation=RevokeOp)
-    OFFERS = Script(*_STATE, "registers", "parts", "batch", "offers", "uploads", operation=OfferOp)
+    OFFERS = Script(
+        *_STATE, "registers", "parts", "batch",
+        "offer_refusals", "offers", "exports", "uploads", operation=OfferOp,
+    )  # fmt: skip
 
 
 RESTORE = Script(
     *_STATE, "registers", "parts", "lock",
-    "restore_issues", "restore_facts", "restore_offers", "restore",
+    "restore_issues", "restore_redemptions", "restore_facts", "restore_offers", "restore",
 )  # fmt: skip
 OPEN = Script("prelude", "lock", "open")
 TAKE_LOCK = Script("lock", "take_lock")

@@ -3,8 +3,9 @@
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
+from itertools import chain
 from typing import Any, TypeVar
 
 from confluent_kafka import (
@@ -35,6 +36,16 @@ _NO_LEADER_YET = (
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
 )
+#: And of a group, while it is new itself. The client doesn't call that retriable.
+_NO_COORDINATOR_YET = (
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+)
+#: Between two questions to a broker that is asked until it knows, or until a deadline.
+_ASK_AGAIN_S = 0.05
+#: partition -> where to begin, and before which offset to end.
+Bounds = dict[int, tuple[int, int]]
 
 
 class BrokerError(Exception):
@@ -202,7 +213,7 @@ def _wait_for_leaders(settings: Settings, names: list[str]) -> None:
             return
         if time.monotonic() > deadline:
             raise BrokerError("some topics have no leader; look at the broker's log")
-        time.sleep(0.05)
+        time.sleep(_ASK_AGAIN_S)
 
 
 def partitions_of(settings: Settings, topic: Topic) -> int:
@@ -229,7 +240,20 @@ def _ends(client: Consumer, place: TopicPartition) -> tuple[int, int]:
             unknown = error.args[0].code() in _NO_LEADER_YET
             if not unknown or time.monotonic() > deadline:
                 raise
-            time.sleep(0.05)
+            time.sleep(_ASK_AGAIN_S)
+
+
+def committed_of(client: Consumer, places: Sequence[TopicPartition]) -> list[TopicPartition]:
+    """The offsets of the client's group; below zero where it has none."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            return list(client.committed(places, 30))
+        except KafkaException as failure:
+            unknown = failure.args[0].code() in _NO_COORDINATOR_YET
+            if not unknown or time.monotonic() > deadline:
+                raise
+            time.sleep(_ASK_AGAIN_S)
 
 
 def read_all(
@@ -239,22 +263,41 @@ def read_all(
     client = consumer(settings, settings.topic_prefix + group, enable_partition_eof=True, **more)
     name = settings.topic(topic)
     try:
-        count = partitions_of(settings, topic)
-        bounds = ends_of(client, name, count)
-        open_ = {p for p, (first, end) in enumerate(bounds) if end > first}
-        client.assign([TopicPartition(name, p, bounds[p][0]) for p in sorted(open_)])
-        while open_:
-            for message in client.consume(10_000, 0.05):
-                error = message.error()
-                if error is None:
-                    yield message
-                elif error.code() == KafkaError._PARTITION_EOF:
-                    if message.offset() >= bounds[message.partition()][1]:
-                        open_.discard(message.partition())
-                elif not error.retriable():
-                    raise BrokerError(f"{name} can't be read: {error.str()}")
+        ends = ends_of(client, name, partitions_of(settings, topic))
+        bounds = {p: (first, end) for p, (first, end) in enumerate(ends) if end > first}
+        yield from chain.from_iterable(read_between(client, name, bounds))
     finally:
         client.close()
+
+
+def read_between(client: Consumer, name: str, bounds: Bounds) -> Iterator[list[Message]]:
+    """The records of a topic between these offsets, and what stands behind them by now: some at a
+    time, maybe none, in order within a partition. Raises `BrokerError`.
+
+    ``client``: with ``enable_partition_eof``.
+    """
+    client.assign([TopicPartition(name, p, first) for p, (first, _) in bounds.items()])
+    open_ = set(bounds)
+    while open_:
+        messages = client.consume(10_000, 0.05)
+        yield [message for message in messages if is_record(message, name)]
+        for message in messages:
+            if is_end(message) and message.offset() >= bounds[message.partition()][1]:
+                open_.discard(message.partition())
+
+
+def is_record(message: Message, name: str) -> bool:
+    """Raises `BrokerError` for what is neither that nor the end of a partition."""
+    error = message.error()
+    if error is not None and not is_end(message) and not error.retriable():
+        raise BrokerError(f"{name} can't be read: {error.str()}")
+    return error is None
+
+
+def is_end(message: Message) -> bool:
+    """Whether it says that its partition has no more for now."""
+    error = message.error()
+    return error is not None and error.code() == KafkaError._PARTITION_EOF
 
 
 def _common(settings: Settings) -> dict[str, Any]:

@@ -32,7 +32,8 @@ from streams.settings import Settings
 logger = logging.getLogger("redeemonce")
 T = TypeVar("T")
 
-#: Records of a batch at the most, by lane.
+#: Records of a batch at the most, by lane. A batch has `BATCH_S`: what decides fewer than 1,333
+#: redeems a second could not finish one. The more, the more is decided while others are committed.
 BATCH_RECORDS = {"redeem": 16_000, "issue": 16_000, "revoke": 50, "offers": 100}
 #: And bytes, of each partition: requests may have a megabyte, and a batch its time.
 PART_BYTES = 1 << 22
@@ -52,6 +53,9 @@ ASSIGNMENT = "range"
 #: `send_offsets_to_transaction` waits on that for good, whatever its own time-out says.
 COORDINATOR_MS = 6_000
 _ATTEMPTS = 4
+#: Seconds until a server that doesn't answer is asked again, up to a deadline. A partition that
+#: waits for the ledger keeps the whole group waiting, one call of Kafka only this worker.
+_LEDGER_AGAIN_S, _KAFKA_AGAIN_S = 0.2, 0.05
 
 
 class Clients(NamedTuple):
@@ -198,7 +202,7 @@ class Log:
                 if time.monotonic() > deadline:
                     start_again(str(away))
                 logger.warning("%s; partitions wait for it", away)
-                time.sleep(0.2)
+                time.sleep(_LEDGER_AGAIN_S)
 
     def _find_positions(self, partitions: list[int]) -> None:
         """Kafka's committed offsets, once no transaction that could move them is open."""
@@ -283,7 +287,7 @@ class Log:
                 logger.warning("%s: Kafka: %s; trying again", self._lane.name, error.str())
                 if time.monotonic() > deadline:
                     start_again(f"{self._lane.name}: {error.str()}")
-                time.sleep(0.05)
+                time.sleep(_KAFKA_AGAIN_S)
 
     def _on_away(self, error: KafkaError) -> None:
         """Called by the client while it has no connection; says so every few seconds."""

@@ -62,12 +62,15 @@ def free_port() -> int:
             return first
 
 
-def wait_for(what: str, condition: Callable[[], Any], wait_s: float = 30.0) -> Any:
-    """What the condition answers once that is true. Fails after ``wait_s`` seconds."""
+def wait_for(
+    what: str, condition: Callable[[], Any], wait_s: float = 30.0, look_s: float = 0.02
+) -> Any:
+    """What the condition answers once that is true. Fails after ``wait_s`` seconds; between two
+    looks are ``look_s``."""
     deadline = time.monotonic() + wait_s
     while not (answer := condition()):
         assert time.monotonic() < deadline, f"not within {wait_s:g} s: {what}"
-        time.sleep(0.02)
+        time.sleep(look_s)
     return answer
 
 

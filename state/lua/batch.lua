@@ -1,5 +1,5 @@
 -- A batch of requests of one partition: fence, replay, decide, remember. See prelude.lua for keys.
--- ARGV[1] head, ARGV[2] operations, both MessagePack. All operations are one list, of OP.width values
+-- ARGV[1] head, ARGV[2] operations, both MessagePack. All operations are one list, OP.width values of
 -- each: `op` is how many stand before one's own, so that ops[op + OP.day] is its day.
 -- Answers {status, ...}: 'OK', how many were decided before, and a decision for each operation. It
 -- begins with '1' where it was remembered from an earlier record of the same request, and with '0'
@@ -138,6 +138,7 @@ local function finish(decide, write_more)
   end
   write(chain, 'claim', head[HEAD.claim])
   write(chain, 'applied', max(applied, head[HEAD.to]))
+  collect_coupons()
   if write_more then write_more() end
   write_memory()
   write_all()

@@ -46,8 +46,8 @@ local function unwritten_coupon(offer, serial)
   return { recipient, range[RANGE.starts], range[RANGE.expires], false }
 end
 
--- Coupons: the fields of COUPON, then of each redemption those of USE. `use` is how many values stand
--- before it, so that coupon[use + USE.day] is its day.
+-- Coupons: the fields of COUPON, then of each redemption those of USE. `use` is how many values
+-- stand before it, so that coupon[use + USE.day] is its day.
 local function coupons_key(offer, bucket)
   return base .. 'coupons:' .. offer.number .. ':' .. text(bucket)
 end
@@ -74,18 +74,16 @@ local function keep_coupon(offer, serial, coupon)
   kept_coupons[#kept_coupons + 1] = serial
 end
 
--- Neighbours together, as an issue gives them.
-local function write_coupons()
-  local i = 1
-  while i <= #kept_coupons do
-    local offer, bucket, pairs_ = kept_coupons[i], floor(kept_coupons[i + 1] / 64), {}
-    repeat
-      local serial = kept_coupons[i + 1]
-      pairs_[#pairs_ + 1] = texts[serial % 64]
-      pairs_[#pairs_ + 1] = record_of(offer.coupons[serial])
-      i = i + 2
-    until kept_coupons[i] ~= offer or floor(kept_coupons[i + 1] / 64) ~= bucket
-    call('HSET', coupons_key(offer, bucket), unpack(pairs_))
+-- Makes them ready to be written, neighbours in one command: an issue gives many.
+local function collect_coupons()
+  local key, of_offer, bucket
+  for i = 1, #kept_coupons, 2 do
+    local offer, serial = kept_coupons[i], kept_coupons[i + 1]
+    if offer ~= of_offer or floor(serial / 64) ~= bucket then
+      of_offer, bucket = offer, floor(serial / 64)
+      key = coupons_key(offer, bucket)
+    end
+    write(key, texts[serial % 64], record_of(offer.coupons[serial]))
   end
 end
 

@@ -123,7 +123,6 @@ local function count_redemption(offer, coupon, use, key, change)
 end
 
 local function write_all()
-  write_coupons()
   write_offers()
   for _, table_ in ipairs(tables) do write_table(table_) end
   write_hashes()

@@ -45,7 +45,7 @@ end })
 
 -- A record is its values packed one after the other, with no list around them: reading it makes one
 -- table, whatever is in it.
-local MOST = 4000           -- values that Lua takes or gives at once, with room to spare
+local MOST = 2000           -- values taken or given at once: pack() needs two places for each of 8000
 local function values_of(packed)
   if #packed <= MOST then return { unpack_(packed) } end      -- each has a byte at least
   local values, at = {}, 0

@@ -24,6 +24,8 @@ for _, fact in ipairs(content.others) do
 end
 for offer_id, noted in pairs(content.progress) do progress(offer_of(offer_id), unpack(noted)) end
 
+collect_coupons()
+
 -- From here on it is written. Were it cut short by an error, this would be no state that ever was:
 -- of no epoch, all of it is made again. A full server refuses the first write, if that takes memory,
 -- and no later one: so it is set, not deleted.

@@ -1,4 +1,5 @@
 -- What a restore puts back of issues: serials, coupons, customers.
+
 -- Serials ------------------------------------------------------------------------------------------
 -- Partitions are read side by side, so serials come in any order. Those below `issued` that nobody
 -- was given yet are skipped ones.

@@ -14,10 +14,10 @@ import orjson
 from schemas.topics import CURRENT_OFFERS, ISSUE, LANES, OFFERS, Lane
 from state.ledger import Ledger
 from state.restore import Restorer
-from streams.broker import read_all
+from streams.broker import Bounds, read_all
 from streams.fault_points import reach
 from streams.recovery.offsets import Offsets
-from streams.recovery.reading import Bounds, bounds_from, outcomes_from
+from streams.recovery.reading import bounds_from, outcomes_from
 from streams.settings import Settings
 
 logger = logging.getLogger("redeemonce")

@@ -5,13 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import orjson
-from confluent_kafka import (
-    Consumer,
-    IsolationLevel,
-    KafkaError,
-    KafkaException,
-    TopicPartition,
-)
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
 from schemas.topics import CURRENT_OFFERS, LANES, Lane
@@ -19,6 +13,7 @@ from streams.broker import (
     ANSWER_TIMEOUT_S,
     BrokerError,
     admin,
+    committed_of,
     consumer,
     partitions_of,
     producer,
@@ -26,6 +21,8 @@ from streams.broker import (
 )
 from streams.settings import Settings
 
+#: Between two looks for open transactions: each asks Kafka for the ends of all topics of outcomes.
+_LOOK_S = 0.1
 #: lane -> partition -> below which offset its requests have committed outcomes.
 Offsets = dict[str, dict[int, int]]
 
@@ -39,23 +36,10 @@ def committed_offsets(settings: Settings, lane: Lane, stable: bool = True) -> di
     level = "read_committed" if stable else "read_uncommitted"
     reader = consumer(settings, settings.group(lane), isolation_level=level)
     try:
-        found = _committed(reader, [TopicPartition(topic, p) for p in range(count)])
+        found = committed_of(reader, [TopicPartition(topic, p) for p in range(count)])
     finally:
         reader.close()
     return {each.partition: max(each.offset, -1) for each in found}
-
-
-def _committed(reader: Consumer, places: list[TopicPartition]) -> list[TopicPartition]:
-    """Asks again while a new broker has no coordinator yet, which the client doesn't."""
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            return list(reader.committed(places, 30))
-        except KafkaException as failure:
-            passing = (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE)
-            if failure.args[0].code() not in passing or time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
 
 
 def _of_every_lane(settings: Settings, stable: bool = True) -> Offsets:
@@ -123,7 +107,7 @@ def wait_for_transactions(settings: Settings) -> None:
     while open_ := _still_open(settings, places):
         if time.monotonic() > deadline:
             raise BrokerError(f"a transaction on {open_} stays open; look at the broker")
-        time.sleep(0.1)
+        time.sleep(_LOOK_S)
 
 
 def _still_open(settings: Settings, places: list[TopicPartition]) -> str | None:

@@ -4,17 +4,24 @@ import time
 from collections.abc import Iterator, Mapping
 
 import orjson
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 
 from schemas.topics import Lane
-from streams.broker import BrokerError, consumer, ends_of, partitions_of
+from streams.broker import (
+    Bounds,
+    BrokerError,
+    consumer,
+    ends_of,
+    is_end,
+    is_record,
+    partitions_of,
+    read_between,
+)
 from streams.settings import Settings
 
 #: How far before the end a partition is looked into first, and how many times farther the next.
 _STEP, _FARTHER = 1_000, 4
 _WAIT_S = 60.0
-#: partition -> offsets among the outcomes: where to begin, and the present end.
-Bounds = dict[int, tuple[int, int]]
 
 
 def bounds_from(settings: Settings, lane: Lane, wanted: Mapping[int, int]) -> Bounds:
@@ -49,9 +56,9 @@ def _first_sources(client: Consumer, name: str, begins: dict[int, int]) -> dict[
     deadline = time.monotonic() + _WAIT_S
     while len(found) < len(begins):
         for message in client.consume(100, 0.05):
-            if message.partition() not in found and _is_record(message, name):
+            if message.partition() not in found and is_record(message, name):
                 found[message.partition()] = source_of(message)
-            elif message.error() is not None and _is_end(message):
+            elif is_end(message):
                 found.setdefault(message.partition(), None)
         if time.monotonic() > deadline:
             raise BrokerError(f"{name} can't be read: no record came in {_WAIT_S:.0f} s")
@@ -60,19 +67,10 @@ def _first_sources(client: Consumer, name: str, begins: dict[int, int]) -> dict[
 
 def outcomes_from(settings: Settings, lane: Lane, bounds: Bounds) -> Iterator[list[Message]]:
     """The records between these bounds, some at a time, in order within a partition."""
-    name = settings.topic(lane.outcomes)
     group = settings.topic_prefix + "redeemonce-reader"
     client = consumer(settings, group, enable_partition_eof=True)
-    open_ = set(bounds)
     try:
-        client.assign([TopicPartition(name, p, first) for p, (first, _) in bounds.items()])
-        while open_:
-            messages = client.consume(10_000, 0.05)
-            yield [message for message in messages if _is_record(message, name)]
-            for message in messages:
-                p, ended = message.partition(), message.error() is not None and _is_end(message)
-                if ended and message.offset() >= bounds[p][1]:
-                    open_.discard(p)
+        yield from read_between(client, settings.topic(lane.outcomes), bounds)
     finally:
         client.close()
 
@@ -80,15 +78,3 @@ def outcomes_from(settings: Settings, lane: Lane, bounds: Bounds) -> Iterator[li
 def source_of(message: Message) -> int:
     """The offset of the request that an outcome answers."""
     return int(orjson.loads(message.value())["source"]["offset"])
-
-
-def _is_record(message: Message, name: str) -> bool:
-    """Raises `BrokerError` for what is neither that nor the end of a partition."""
-    error = message.error()
-    if error is not None and not _is_end(message) and not error.retriable():
-        raise BrokerError(f"{name} can't be read: {error.str()}")
-    return error is None
-
-
-def _is_end(message: Message) -> bool:
-    return bool(message.error().code() == KafkaError._PARTITION_EOF)

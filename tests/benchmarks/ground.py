@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,10 +20,11 @@ from deploy.local import Stack, down, up
 from state.ledger import Ledger
 from streams.broker import admin, ensure_topics, forget_clients
 from streams.settings import Settings
-from tests.world import World, free_port
+from tests.world import World, free_port, wait_for
 
 PARTITIONS = 4
-_LOOK_S = 0.1
+#: Of the largest ledger there is here, and then some.
+_REWRITE_S, _LOOK_S = 600.0, 0.1
 
 
 class BenchmarkError(Exception):
@@ -98,11 +98,11 @@ class Ground:
 
 
 def _wait_until_written(redis: Redis) -> None:
-    while True:
+    def is_written() -> bool:
         now = redis.info("persistence")
-        if not now["aof_rewrite_in_progress"] and not now["aof_rewrite_scheduled"]:
-            return
-        time.sleep(_LOOK_S)
+        return not now["aof_rewrite_in_progress"] and not now["aof_rewrite_scheduled"]
+
+    wait_for("Redis has written its log anew", is_written, _REWRITE_S, _LOOK_S)
 
 
 @contextmanager

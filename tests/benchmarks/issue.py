@@ -2,10 +2,12 @@
 
 import os
 import shutil
-import time
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
+from typing import Any
+
+from redis import Redis
 
 from schemas.topics import ISSUE
 from state.keys import base
@@ -17,9 +19,11 @@ from tests.benchmarks.measuring.drain import drain
 from tests.benchmarks.report.book import Book
 from tests.benchmarks.report.kinds import BYTES, DISK, REDIS_MEMORY, REDIS_RESIDENT, REQUEST_BYTES
 from tests.benchmarks.report.values import Values, of_drain
+from tests.world import wait_for
 
 _KEYS_AT_ONCE = 5_000
-_LOOK_S = 0.1
+#: Thirty million request ids are freed aside.
+_FREE_S = 300.0
 #: What the topics and Redis' log take for a coupon at the most: while the log is written anew.
 _DISK_BYTES_EACH = 1_000
 
@@ -55,7 +59,7 @@ def _memory(ground: Ground, prefix: str, before: int, coupons: int) -> Values:
     Forgets the organisation's requests, to see what they took.
     """
     with ground.redis() as redis:
-        resident = int(redis.info("memory")["used_memory_rss"])
+        resident = int(_memory_of(redis)["used_memory_rss"])
         all_ = _settled(ground)
         requests = redis.scan_iter(f"{base(prefix)}requests:*", _KEYS_AT_ONCE)
         while keys := list(islice(requests, _KEYS_AT_ONCE)):
@@ -73,9 +77,12 @@ def _settled(ground: Ground) -> int:
     """Bytes that Redis has for its data, once nothing is being freed or written to its log."""
     ground.calm()
     with ground.redis() as redis:
-        while (memory := redis.info("memory"))["lazyfree_pending_objects"]:
-            time.sleep(_LOOK_S)
-        return int(memory["used_memory"])
+        wait_for("all is freed", lambda: not _memory_of(redis)["lazyfree_pending_objects"], _FREE_S)
+        return int(_memory_of(redis)["used_memory"])
+
+
+def _memory_of(redis: Redis) -> dict[str, Any]:
+    return dict(redis.info("memory"))
 
 
 def _size(folder: Path) -> int:

@@ -62,7 +62,7 @@ def test_lua_knows_only_reasons_of_the_registry() -> None:
 
 #: What Lua is given as an operation's verdict, by the file that reads it.
 _VERDICTS = {
-    "offers": "invalid_offer",
+    "offer_refusals": "invalid_offer",
     "refusals": "customer_excluded store_not_allowed outside_time_window bill_amount_out_of_range "
     "no_eligible_items",
 }
@@ -93,7 +93,7 @@ def _ladder(file: str, function: str) -> Iterator[str]:
         ("refusals", "refusal", "redeem"),
         ("common_code", "newcomers_refusal", "redeem"),
         ("reverse", "reverse", "reverse"),
-        ("offers", "refusal", "edit"),
+        ("offer_refusals", "refusal", "edit"),
     ],
 )
 def test_luas_ladders_stand_in_the_order_of_precedence(file: str, function: str, kind: str) -> None:

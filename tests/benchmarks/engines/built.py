@@ -61,7 +61,7 @@ def quix_streams(commit_s: float) -> Peer:
         _run("pip", *pip, "--requirement", str(wanted))
         shutil.copyfile(wanted, installed)
     name = f"Quix Streams, commit {1000 * commit_s:,.0f} ms"
-    return Peer(name, (str(python), str(folder / "quix_peer.py")), (("COMMIT_S", f"{commit_s}"),))
+    return Peer(name, (str(python), str(_PEERS / "quix_peer.py")), (("COMMIT_S", f"{commit_s}"),))
 
 
 def plain_faust() -> Peer:

@@ -25,7 +25,7 @@ class Ours:
     name: str = NAME
 
     @contextmanager
-    def course(self, ground: Ground, run: str) -> Iterator[Course]:  # noqa: ARG002
+    def course(self, ground: Ground, _: str) -> Iterator[Course]:
         self.stop()
         settings = self.world.settings
         requests, results = settings.topic(self.lane.requests), settings.topic(self.lane.outcomes)

@@ -1,19 +1,9 @@
 """How far an engine is, seen from outside: its group's lag, and the end of its results."""
 
-import time
+from confluent_kafka import TopicPartition
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
-
-from streams.broker import consumer, ends_of
+from streams.broker import committed_of, consumer, ends_of
 from tests.benchmarks.engines.engine import Course
-
-_LOOK_S = 0.05
-#: A new broker answers so for a moment; the client doesn't call it retriable.
-_NO_COORDINATOR_YET = (
-    KafkaError.NOT_COORDINATOR,
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-)
 
 
 class Backlog:
@@ -29,7 +19,8 @@ class Backlog:
         self.results_began = self._ends(course.results)
 
     def left(self) -> int:
-        return int(self._end - sum(max(each.offset, 0) for each in self._committed()))
+        committed = committed_of(self._client, self._requests)
+        return int(self._end - sum(max(each.offset, 0) for each in committed))
 
     def appended(self) -> int:
         """Results since this was made, committed or not, with the few marks of transactions."""
@@ -41,12 +32,3 @@ class Backlog:
     def _ends(self, topic: str) -> list[int]:
         count = len(self._client.list_topics(topic, timeout=10).topics[topic].partitions)
         return [end for _, end in ends_of(self._client, topic, count)]
-
-    def _committed(self) -> list[TopicPartition]:
-        while True:
-            try:
-                return list(self._client.committed(self._requests, 10))
-            except KafkaException as error:
-                if error.args[0].code() not in _NO_COORDINATOR_YET:
-                    raise
-                time.sleep(_LOOK_S)

@@ -1,6 +1,5 @@
 """How fast an engine drains a backlog: records pile up, it starts, its offsets say all is done."""
 
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -10,8 +9,10 @@ from tests.benchmarks.ground import Ground
 from tests.benchmarks.measuring.backlog import Backlog
 from tests.benchmarks.measuring.processor import Spent, Used
 from tests.benchmarks.measuring.results import Note, Results, read_results
+from tests.world import wait_for
 
 _LIMIT_S = 3600.0
+#: Each look asks the broker some times, which works for the engine meanwhile.
 _LOOK_S = 0.05
 _SAID = 4000
 
@@ -36,9 +37,9 @@ def drain(
         backlog = Backlog(course)
         with engine.running(course) as program:
             start = Spent.now(program.parts)
-            _wait(program, lambda: backlog.appended() > 0)
+            _wait(program, "a first result", lambda: backlog.appended() > 0)
             decided, first = count - backlog.appended(), Spent.now(program.parts)
-            _wait(program, lambda: not backlog.left())
+            _wait(program, "the last commit", lambda: not backlog.left())
             end = Spent.now(program.parts)
         backlog.close()
         found = read_results(course.settings, course.results, backlog.results_began, count, note)
@@ -46,9 +47,10 @@ def drain(
     return Drained(found, end.since(start), at_work, decided)
 
 
-def _wait(program: Program, condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _LIMIT_S
-    while not condition():
-        if not program.alive() or time.monotonic() > deadline:
-            raise RuntimeError(f"it died, or hasn't ended in an hour:\n{program.log()[-_SAID:]}")
-        time.sleep(_LOOK_S)
+def _wait(program: Program, what: str, condition: Callable[[], bool]) -> None:
+    def reached() -> bool:
+        if not program.alive():
+            raise RuntimeError(f"it died:\n{program.log()[-_SAID:]}")
+        return condition()
+
+    wait_for(what, reached, _LIMIT_S, _LOOK_S)

@@ -16,7 +16,11 @@ from streams.client import Till
 from tests.benchmarks.engines.engine import Course
 from tests.benchmarks.load import Body, number_of
 
+#: A few requests at a time: more seldom they would come in heaps, more often the sender would take
+#: the processor from the engine.
 _TICK_S = 0.0005
+#: A look goes through all that are waited for.
+_LOOK_S = 0.05
 _SWITCH_S = 0.0005
 _AT_ONCE = 10_000
 _ID, _QUOTE = b'"request_id":"', b'"'
@@ -82,7 +86,7 @@ class Reader:
         while 0.0 in self.seen[first : first + count]:
             if time.monotonic() > deadline:
                 return False
-            time.sleep(0.05)
+            time.sleep(_LOOK_S)
         return True
 
     def _read(self) -> None:

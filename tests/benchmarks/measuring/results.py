@@ -3,13 +3,14 @@
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import orjson
-from confluent_kafka import KafkaError, Message, TopicPartition
+from confluent_kafka import Message
 
-from streams.broker import BrokerError, consumer
+from streams.broker import consumer, read_between
 from streams.settings import Settings
 from tests.benchmarks.ground import BenchmarkError
 from tests.benchmarks.load import number_of
@@ -77,18 +78,9 @@ def read_results(
 def _committed(settings: Settings, topic: str, begins: Sequence[int]) -> Iterator[Message]:
     """Every committed record of the topic from those offsets up to its present end."""
     client = consumer(settings, f"{topic}.check", enable_partition_eof=True)
-    open_ = set(range(len(begins)))
     try:
-        client.assign([TopicPartition(topic, p, begin) for p, begin in enumerate(begins)])
-        while open_:
-            for message in client.consume(10_000, 0.1):
-                error = message.error()
-                if error is None:
-                    yield message
-                elif error.code() == KafkaError._PARTITION_EOF:
-                    open_.discard(message.partition())
-                elif not error.retriable():
-                    raise BrokerError(f"{topic} can't be read: {error.str()}")
+        bounds = {p: (begin, begin) for p, begin in enumerate(begins)}
+        yield from chain.from_iterable(read_between(client, topic, bounds))
     finally:
         client.close()
 

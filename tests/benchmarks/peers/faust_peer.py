@@ -1,20 +1,16 @@
 """The same work in plain Faust: one agent, one event at a time, Tables, exactly once.
 
-The code that Faust's own documentation leads to. Five rules: the request id seen, the coupon used,
-the customer's count, the gap since the customer's last, the offer's total. Its totals are those of
-this worker's partitions only.
+The code that Faust's own documentation leads to. An offer's totals are those of this worker's
+partitions only.
 
 APP_ID (also its consumer group), BOOTSTRAP, REQUESTS, RESULTS and STATE_DIR come from outside.
 """
 
 import os
-from datetime import datetime
 from typing import Any
 
 import faust
-
-CUSTOMER_LIMIT, MIN_GAP_S, OFFER_LIMIT = 50, 0, 100_000_000
-REPEATED = ("request_id", "type", "occurred_at", "offer_id", "customer_id", "code", "till_id")
+from rules import moment, outcome, refusal
 
 app = faust.App(
     os.environ["APP_ID"],
@@ -37,31 +33,17 @@ totals = app.Table("totals", default=int)  # offer_id -> redemptions seen by thi
 
 
 def decide(request: dict[str, Any]) -> dict[str, Any]:
-    """The first rule that refuses, or what accepting changes."""
+    """The outcome; changes the tables where it accepts."""
     code, customer_id, offer_id = request["code"], request["customer_id"], request["offer_id"]
     count, last = customers.get(customer_id) or (0, None)
-    total, at = totals[offer_id], datetime.fromisoformat(request["occurred_at"]).timestamp()
-    reason = None
-    if code in coupons:
-        reason = "coupon_redeemed"
-    elif count >= CUSTOMER_LIMIT:
-        reason = "customer_limit_reached"
-    elif last is not None and at - last < MIN_GAP_S:
-        reason = "gap_not_elapsed"
-    elif total >= OFFER_LIMIT:
-        reason = "offer_limit_reached"
+    total, at = totals[offer_id], moment(request)
+    reason = refusal(code in coupons, count, last, at, total)
     if reason is None:
         total += 1
         coupons[code] = request["request_id"]
         customers[customer_id] = [count + 1, at]
         totals[offer_id] = total
-    return {
-        **{name: request[name] for name in REPEATED},
-        "outcome": "rejected" if reason else "accepted",
-        "reason": reason,
-        "bill": {name: request["bill"][name] for name in ("number", "amount", "currency")},
-        "total": total,
-    }
+    return outcome(request, reason, total)
 
 
 @app.agent(requests)
