@@ -58,19 +58,20 @@ class Ledger(Restoring):
         chain: Chain,
         transition: Transition,
         batches: Sequence[tuple[Head, Sequence[Operation]]],
-    ) -> "asyncio.Future[list[list[Decided]]]":
-        """Start to decide pieces of a batch, of each partition one; see `decide_now`. They stand on
-        those before them.
+    ) -> "asyncio.Future[Any]":
+        """Start to decide pieces of a batch, of each partition one; `read` what the future holds,
+        which fails as `decide_now` does. They stand on those before them.
 
         Where an earlier one of the chain failed they aren't asked, which is `LedgerAway`: a piece
         above what the ledger has applied would be taken for lost writes.
         """
+        calls = self._packed(batches)  # here: while the thread does anything, Redis has no work
 
-        def decide() -> list[list[Decided]]:
+        def decide() -> Any:
             if chain.broken:
                 raise LedgerAway("an earlier piece of the batch was not decided")
             chain.broken = True
-            found = self.decide_now(transition, batches)
+            found = self._ask(transition, calls)
             chain.broken = False
             return found
 
@@ -84,17 +85,25 @@ class Ledger(Restoring):
         Raises `LedgerAway`, `Closed`, `Fenced`, `Behind` or `Stale`; then ask again for all of
         them: what was applied answers the same.
         """
-        script = transition.value
-        calls = [
+        return self.read(self._ask(transition, self._packed(batches)))
+
+    def read(self, answers: Any) -> list[list[Decided]]:
+        """For each batch its decisions, from what `decide` came to."""
+        return [[decided(packed) for packed in answer[2:]] for answer in answers]
+
+    def _packed(self, batches: Sequence[tuple[Head, Sequence[Operation]]]) -> Any:
+        return [
             (self._pack(head), self._pack([*chain.from_iterable(operations)]))
             for head, operations in batches
         ]
-        answers = self._answered(lambda: self._run_all(script, calls))
+
+    def _ask(self, transition: Transition, calls: Any) -> Any:
+        answers = self._answered(lambda: self._run_all(transition.value, calls))
         for answer in answers:
             if answer[0] != b"OK":
                 raise _REFUSALS[answer[0]](" ".join(part.decode() for part in answer[1:]))
             self.told_again += int(answer[1])
-        return [[decided(packed) for packed in answer[2:]] for answer in answers]
+        return answers
 
     def _run_all(self, script: Script, calls: list[tuple[bytes, bytes]]) -> list[list[bytes]]:
         if len(calls) == 1:

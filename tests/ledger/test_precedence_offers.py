@@ -5,16 +5,9 @@ from typing import Any
 import pytest
 
 from schemas.reasons import Reason
-from state.ledger import Ledger
-from streams.settings import Settings
 from tests.ledger.circumstances import Circumstance, pairs
 from tests.ledger.desk import Desk, Request, claim, edit, upload
 from tests.world import create
-
-
-@pytest.fixture
-def desk(settings: Settings, ledger: Ledger) -> Desk:
-    return Desk(settings, ledger)
 
 
 def changes(kind: str, **sections: Any) -> Request:

@@ -6,19 +6,13 @@ from typing import Any
 import pytest
 
 from schemas.topics import ISSUE, REDEEM
-from state.ledger import Ledger, Stale
+from state.ledger import Stale
 from streams.client import new_request
-from streams.settings import Settings
 from tests.ledger.desk import NOW, Desk, Request, Said, edit, reverse, revoke
 from tests.world import create, issue, redeem
 
 DAY_MS = 86_400_000
 UNLIMITED = {"uses_per_coupon": "unlimited"}
-
-
-@pytest.fixture
-def desk(settings: Settings, ledger: Ledger) -> Desk:
-    return Desk(settings, ledger)
 
 
 def code_of(desk: Desk, customer_id: str = "c-1") -> str:

@@ -3,18 +3,12 @@
 import pytest
 
 from state.ledger import Ledger
-from streams.settings import Settings
 from tests.ledger.desk import Desk, reverse, revoke
 from tests.ledger.everything import live
 from tests.ledger.held import content
 from tests.world import create, issue, redeem
 
 DAY_MS = 86_400_000
-
-
-@pytest.fixture
-def desk(settings: Settings, ledger: Ledger) -> Desk:
-    return Desk(settings, ledger)
 
 
 @pytest.mark.parametrize("dies_after", [None, 4, 9], ids=["at once", "died early", "died late"])

@@ -6,18 +6,11 @@ from typing import Any
 import pytest
 
 from schemas.org import OrgEntity
-from state.ledger import Ledger
-from streams.settings import Settings
 from tests.ledger.desk import Desk, audience, claim, edit, reverse, stores
 from tests.world import create, issue, redeem
 
 ENDS = {"expiry": {"type": "fixed_date", "at": "2026-12-31T23:59:59+05:30"}}
 CODES = {"type": "unique", "charset": "alphanumeric", "length": 10}
-
-
-@pytest.fixture
-def desk(settings: Settings, ledger: Ledger) -> Desk:
-    return Desk(settings, ledger)
 
 
 def coupon(desk: Desk, customer_id: str = "a", offer_id: str = "o", **more: Any) -> dict[str, Any]:

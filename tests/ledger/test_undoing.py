@@ -4,17 +4,10 @@ from typing import Any
 
 import pytest
 
-from state.ledger import Ledger
-from streams.settings import Settings
 from tests.ledger.desk import Desk, reverse, revoke
 from tests.world import create, issue, redeem
 
 END = "2026-11-22T23:59:59+05:30"
-
-
-@pytest.fixture
-def desk(settings: Settings, ledger: Ledger) -> Desk:
-    return Desk(settings, ledger)
 
 
 def code_of(desk: Desk, customer_id: str = "c-1", **asked: Any) -> str:

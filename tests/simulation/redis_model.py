@@ -220,14 +220,18 @@ class ModelLedger(Ledger):
         self.memory_days, self.told_again = 7, 0
         self._thread: Any = None
 
-    def decide_now(
-        self, transition: Transition, batches: Sequence[tuple[Head, Sequence[Operation]]]
-    ) -> list[list[Decided]]:
+    def _packed(self, batches: Any) -> Any:
+        return batches
+
+    def read(self, answers: Any) -> list[list[Decided]]:
+        return answers
+
+    def _ask(self, transition: Transition, calls: Any) -> list[list[Decided]]:
         """All are asked at once: after one that is refused, or whose answer is lost, the others
         are decided none the less."""
         del transition
         found, failure = [], None
-        for head, operations in batches:
+        for head, operations in calls:
             try:
                 found.append(self._decide_one(head, operations))
             except _Unreached:

@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from state.ledger import Ledger
 from streams.settings import Settings
 from streams.summary import summary
 from tests.ledger.copies import copy_of, put_back
 from tests.ledger.desk import Desk, Request, export, revoke
-from tests.unit.test_audit_redis import audited
+from tests.unit.audit_desk import audited
 from tests.world import create, issue, redeem
 
 CODES: dict[str, dict[str, Any]] = {
@@ -39,11 +38,6 @@ def exporting(_: int) -> Request:
 WAYS: list[tuple[str, Callable[[int], Request]]] = [
     ("unique", issuing), ("common", redeeming), ("common", issuing), ("exported", exporting),
 ]  # fmt: skip
-
-
-@pytest.fixture
-def desk(settings: Settings, ledger: Ledger) -> Desk:
-    return Desk(settings, ledger)
 
 
 def total(said: dict[str, Any]) -> Any:

@@ -1,0 +1,147 @@
+"""What is changed in Redis behind the ledger's back is found by the audit."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgpack
+import pytest
+import redis
+
+from state.layout import record
+from streams.audit.redis_state import RedisState, values_of
+from streams.settings import Settings
+from tests.ledger.desk import Desk, audience, export, stores, upload
+from tests.unit.audit_desk import OFFERS_BY_ID, TILLS, audited
+from tests.world import create, issue, redeem
+
+
+class Keys:
+    """The ledger's keys, to change them by hand."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.base = RedisState(settings).base.decode()
+        self.client: Any = redis.Redis.from_url(settings.redis_url)
+
+    def packed(self, name: str, field: bytes | str, change: Callable[[Any], Any]) -> None:
+        key = self.base + name
+        content = change(msgpack.unpackb(self.client.hget(key, field)))
+        self.client.hset(key, field, msgpack.packb(content, use_bin_type=False))
+
+    def record(self, name: str, field: bytes | str, change: Callable[[Any], Any]) -> None:
+        key = self.base + name
+        content = change(values_of(self.client.hget(key, field)))
+        self.client.hset(key, field, record(content))
+
+    def add(self, field: str, by: int = 1) -> None:
+        self.client.hincrby(f"{self.base}offer:up", field, by)
+
+    def customer(self, number: int, customer: str, change: Callable[[Any], Any]) -> None:
+        [field] = [
+            field
+            for field in self.client.hkeys(f"{self.base}customers:0")
+            if field[4:] == f"{number}:{customer}".encode()
+        ]
+        self.record("customers:0", field, change)
+
+    def code(self, code: str) -> Any:
+        keys = self.client.hkeys(f"{self.base}uploaded:0")
+        return next(key for key in keys if key[4:] == code.encode())
+
+
+def change(keys: Keys, what: str) -> None:
+    """Offer up is number 1, export number 2."""
+    client, base = keys.client, keys.base
+    if what in ("discounted", "revenue", "positions", "stock_next", "stock", "taken", "audience"):
+        keys.add(what)
+    elif what == "no audience":
+        client.hdel(f"{base}offer:up", "audience")
+    elif what == "member":
+        client.srem(f"{base}audience:1:1", "c-1")
+    elif what == "stores":
+        client.hdel(f"{base}offer:up", "stores")
+    elif what == "waiting":
+        client.hdel(f"{base}offer:up", "upload")
+    elif what == "ranges":
+        keys.packed("offer:export", "ranges", lambda ranges: [[*ranges[0][:1], 4, *ranges[0][2:]]])
+    elif what == "limit":
+        keys.packed("offer:up", "limits", lambda limits: {**limits, "budget_discount": 1})
+    elif what == "code":
+        keys.packed("uploaded:0", keys.code("UA2"), lambda found: [found[0], 0])
+    elif what == "no code":
+        client.hdel(f"{base}uploaded:0", keys.code("UA2"))
+        client.hincrby(f"{base}sizes", "uploaded", -1)
+    elif what == "owner":
+        keys.packed("codes:1:0", "3", lambda found: [found[0], "c-9"])
+    elif what == "stock entry":
+        client.hset(f"{base}stock:1:0", "1", "3")
+    elif what == "no stock entry":
+        client.hdel(f"{base}stock:1:0", "1")
+    elif what == "lead":
+        client.hdel(f"{base}leads", "3:UA")
+    elif what == "use":
+        keys.record("coupons:2:0", "1", lambda coupon: [*coupon[:8], 1, *coupon[9:]])
+    elif what == "no coupon":
+        client.hdel(f"{base}coupons:2:0", "1")
+    elif what == "taken by":
+        keys.customer(2, "c-1", lambda record: [*record[:3], 0, *record[4:-1]])
+    else:
+        assert what == "uploaded for"
+        keys.customer(1, "c-2", lambda record: [*record[:2], 0, 0])
+
+
+@pytest.fixture
+def full(desk: Desk) -> Desk:
+    """Something in every kind of key."""
+    desk.ask(
+        create("up", **OFFERS_BY_ID["up"]),
+        create("export", **OFFERS_BY_ID["export"]),
+    )
+    desk.ask(
+        upload("UA1", "UA2", "UA3", offer_id="up"),
+        upload("UB1", to="c-2", offer_id="up"),
+        upload("UC1", part=1, parts=2, offer_id="up"),
+        audience("c-1", "c-2", offer_id="up"),
+        stores("s-1", "s-2", offer_id="up"),
+        export(3, offer_id="export"),
+        issue("c-1", "up"),
+    )
+    desk.catalogue.tills.update(TILLS)
+    desk.refresh()
+    offer = desk.catalogue.get("export")
+    assert offer is not None
+    desk.ask(redeem("UA1", "c-1"), redeem(desk.catalogue.code_of(offer, 1), "c-1"))
+    return desk
+
+
+@pytest.mark.parametrize(
+    ("what", "named"),
+    [
+        ("discounted", "has discounted"), ("revenue", "has revenue"),
+        ("positions", "has positions 6; due 5"), ("stock_next", "has stock_next 5; due 4"),
+        ("stock", "has stock 4; due 3"), ("taken", "has taken 2; due 1"),
+        ("audience", "has an audience 1 of offer up; none waits, in effect is 2"),
+        ("no audience", "has audience 0; due is one"),
+        ("member", "offer up has another audience: ['c-1'] differ"),
+        ("stores", "has the uploaded stores []; due ['s-1', 's-2']"),
+        ("waiting", "has parts of [] that wait; due ['upload_codes']"),
+        ("ranges", "has the ranges [(0, 4,"), ("limit", "has the limit budget_discount 1"),
+        ("code", "has the code UA2 at 0 of offer number 1; due 1"),
+        ("no code", "lacks the code UA2 of offer up"),
+        ("owner", "has ('UB1', 'c-9') at position 3 of offer up; due ('UB1', 'c-2')"),
+        ("stock entry", "has position 3 in the stock of offer up, at 1; due 1"),
+        ("no stock entry", "lacks number 1 of the stock of offer up"),
+        ("lead", "leads has 3:UA with None; due +"), ("use", "coupon 1 of offer export"),
+        ("no coupon", "lacks coupon 1 of offer export"),
+        ("taken by", "customer c-1 of offer export redeemed [] without being"),
+        ("uploaded for", "customer c-2 of offer up lacks the uploaded coupons [3]"),
+    ],
+)  # fmt: skip
+def test_what_is_changed_in_redis_is_named(
+    full: Desk, settings: Settings, what: str, named: str
+) -> None:
+    assert audited(full, settings).differences == []
+
+    change(Keys(settings), what)
+
+    differences = audited(full, settings).differences
+    assert any(named in line for line in differences), "\n".join(differences)
