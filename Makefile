@@ -29,7 +29,7 @@ lint: install
 
 # Writes docs/BENCHMARKS.md; `$(BIN)/python -m tests.benchmarks` lists what measures parts of it.
 bench: $(VENV)/.bench
-	$(BIN)/python -m tests.benchmarks everything --engines $(ENGINES)
+	$(BIN)/redeemonce bench everything --engines $(ENGINES)
 
 $(VENV)/.bench: $(BIN)/redeemonce
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'

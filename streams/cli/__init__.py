@@ -10,6 +10,7 @@ from state.ledger import LedgerError
 from streams.broker import BrokerError
 from streams.bulk.tables import TableChanged
 from streams.bulk.written import NotWritten
+from streams.cli.bench import bench
 from streams.cli.codes import codes
 from streams.cli.demo import demo
 from streams.cli.issue import issue
@@ -30,7 +31,7 @@ def redeemonce() -> None:
 
 for command in (upload_codes, audience, stores):
     offers.add_command(command)
-for command in (demo, up, down, worker, offers, org, send, issue, codes, audit_, rebuild):
+for command in (demo, up, down, worker, offers, org, send, issue, codes, audit_, rebuild, bench):
     redeemonce.add_command(command)
 
 
