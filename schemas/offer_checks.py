@@ -3,13 +3,15 @@
 Each check answers None, or a sentence that says why and what to change.
 """
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from schemas.money import decimals_of, to_minor
 from schemas.offer_sections import WEEKDAYS, When
+from schemas.reminders import ReminderName
 from schemas.times import DAY_SECONDS, to_second
 
 if TYPE_CHECKING:
@@ -20,9 +22,12 @@ _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _WEST_SECONDS, _EAST_SECONDS = 12 * 3600, 14 * 3600
 
 
-def wrong_in(offer: "Offer", currency: str) -> Iterator[tuple[str, str]]:
+def wrong_in(
+    offer: "Offer", currency: str, pocs: Collection[str] = ()
+) -> Iterator[tuple[str, str]]:
     """(path, sentence) of everything in an offer whose fields are right by themselves."""
     yield from _wrong_money(offer, currency)
+    yield from _wrong_pocs(offer, pocs)
     for path, check in _CHECKS:
         sentence = check(offer)
         if sentence is not None:
@@ -57,6 +62,16 @@ def _wrong_money(offer: "Offer", currency: str) -> Iterator[tuple[str, str]]:
             to_minor(amount, decimals_of(currency))
         except ValueError as error:
             yield path, str(error)
+
+
+def _wrong_pocs(offer: "Offer", pocs: Collection[str]) -> Iterator[tuple[str, str]]:
+    for i, reminder in enumerate(offer.poc_reminders):
+        unknown = [poc for poc in reminder.pocs if pocs and poc not in pocs]
+        if unknown:
+            yield (
+                f"poc_reminders.{i}.pocs",
+                f"{', '.join(unknown)}: not in the organisation's list ({', '.join(pocs)})",
+            )
 
 
 def _no_amount(offer: "Offer") -> str | None:
@@ -157,12 +172,33 @@ def _no_revenue_goal(offer: "Offer") -> str | None:
     return "reached before the first redemption; raise it or leave it out"
 
 
-def _no_reminders(offer: "Offer") -> str | None:
-    return "reminders are not sent by this version yet" if offer.reminders else None
+def _same_reminders(offer: "Offer") -> str | None:
+    twice = _twice(reminder.name for reminder in offer.reminders)
+    if twice is None:
+        return None
+    days, at, channel = twice
+    return f"two by {channel} at {at}, {days} days before; a customer would get both"
 
 
-def _no_poc_reminders(offer: "Offer") -> str | None:
-    return "reminders are not sent by this version yet" if offer.poc_reminders else None
+def _same_poc_reminders(offer: "Offer") -> str | None:
+    twice = _twice(reminder.name for reminder in offer.poc_reminders)
+    if twice is None:
+        return None
+    return f"two {twice.days_before} days before; name all pocs in one of them"
+
+
+def _reminds_before_the_issue(offer: "Offer") -> str | None:
+    expiry = offer.coupons.expiry
+    if expiry.type == "with_offer" or not offer.reminders:
+        return None
+    days = expiry.days if expiry.type == "days_after_issue" else _most_days(expiry.months)
+    longest = max(reminder.days_before for reminder in offer.reminders)
+    if longest <= days:
+        return None
+    return (
+        f"one {longest} days before the end of coupons that end {days} days after their issue at "
+        "the latest; lower days_before or lengthen coupons.expiry"
+    )
 
 
 def _no_day(when: When) -> str | None:
@@ -222,8 +258,9 @@ _CHECKS: tuple[tuple[str, Callable[["Offer"], str | None]], ...] = (
     ("redeem.bill.max", _only_bills_of_nothing),
     ("budget.discount", _no_budget),
     ("budget.revenue_goal", _no_revenue_goal),
-    ("reminders", _no_reminders),
-    ("poc_reminders", _no_poc_reminders),
+    ("reminders", _same_reminders),
+    ("reminders", _reminds_before_the_issue),
+    ("poc_reminders", _same_poc_reminders),
 )
 #: And of each entry of `redeem.when`.
 _CHECKS_OF_WHEN: tuple[tuple[str, Callable[[When], str | None]], ...] = (
@@ -231,6 +268,11 @@ _CHECKS_OF_WHEN: tuple[tuple[str, Callable[[When], str | None]], ...] = (
     ("dates", _dates_backwards),
     ("days", _no_such_day_in_dates),
 )
+
+
+def _twice(names: Iterable[ReminderName]) -> ReminderName | None:
+    counted = Counter(names)
+    return next((name for name, count in counted.items() if count > 1), None)
 
 
 def _is_nothing(amount: str | None) -> bool:

@@ -1,6 +1,5 @@
 """The sections of an offer, as people write them."""
 
-from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -16,7 +15,8 @@ from pydantic import (
 
 from schemas.codes import why_no_code
 from schemas.placeholders import checked
-from schemas.requests import Id, Moment, Money, Service, Text
+from schemas.reminders import POCS_AT, POCS_CHANNEL, ReminderName
+from schemas.requests import Id, LocalDate, Moment, Money, Service, Text
 from schemas.times import to_second
 
 OFFER_ID_PATTERN = r"^[A-Za-z0-9._-]{1,64}$"
@@ -25,7 +25,6 @@ PREFIX_PATTERN = r"^[A-Z0-9]{1,16}$"
 SAMPLE_PATTERN = r"^[A-Za-z0-9]{5,10}$"
 FROM_PATTERN = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 TO_PATTERN = r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
-DATE_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 #: What the format-preserving encryption behind generated codes can do for every charset.
 MAX_CODE_LENGTH = 24
@@ -36,11 +35,6 @@ def _real_moment(moment: str) -> str:
     return moment
 
 
-def _real_date(day: str) -> str:
-    date.fromisoformat(day)
-    return day
-
-
 def _readable_code(code: str) -> str:
     why = why_no_code(code)
     if why is not None:
@@ -49,9 +43,9 @@ def _readable_code(code: str) -> str:
 
 
 RealMoment = Annotated[Moment, AfterValidator(_real_moment)]
-LocalDate = Annotated[str, StringConstraints(pattern=DATE_PATTERN), AfterValidator(_real_date)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Days = Annotated[int, Field(ge=0, le=3650)]
+DaysBefore = Annotated[int, Field(ge=0, le=365)]
 Months = Annotated[int, Field(ge=1, le=120)]
 Percent = Annotated[str, StringConstraints(pattern=PERCENT_PATTERN)]
 Content = Annotated[str, StringConstraints(min_length=1, max_length=2_000), AfterValidator(checked)]
@@ -256,3 +250,27 @@ class ClaimedBy(Section):
     service: Service
     holder: Id
     ends_at: RealMoment | None = None
+
+
+class Reminder(Section):
+    """To the recipient of each coupon, so many days before it ends, by the organisation's clock."""
+
+    days_before: DaysBefore
+    at: Annotated[str, StringConstraints(pattern=FROM_PATTERN)]
+    channel: Literal["sms", "email"]
+    content: Content
+
+    @property
+    def name(self) -> ReminderName:
+        return ReminderName(self.days_before, self.at, self.channel)
+
+
+class PocReminder(Section):
+    """To people of the organisation, so many days before the offer ends."""
+
+    days_before: DaysBefore
+    pocs: Annotated[list[Annotated[Text, StringConstraints(min_length=1)]], Field(min_length=1)]
+
+    @property
+    def name(self) -> ReminderName:
+        return ReminderName(self.days_before, POCS_AT, POCS_CHANNEL)

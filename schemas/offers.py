@@ -1,6 +1,7 @@
 """An offer: one discount, its rules, and all coupons under it."""
 
 import re
+from collections.abc import Collection
 from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, ValidationError
@@ -8,7 +9,6 @@ from pydantic import Field, StringConstraints, ValidationError
 from schemas.codes import normalise
 from schemas.offer_checks import wrong_in
 from schemas.offer_sections import (
-    DATE_PATTERN,
     FROM_PATTERN,
     OFFER_ID_PATTERN,
     PERCENT_PATTERN,
@@ -22,15 +22,18 @@ from schemas.offer_sections import (
     FixedDate,
     IssueRules,
     Percentage,
+    PocReminder,
     Products,
     RandomisedCodes,
     RedeemRules,
+    Reminder,
     Section,
     UniqueCodes,
     WithCampaign,
 )
 from schemas.reading import explain
 from schemas.requests import Service, Text
+from schemas.times import DATE_PATTERN
 
 DIGITS = "0123456789"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -58,8 +61,8 @@ class Offer(Section):
     redeem: RedeemRules = RedeemRules()
     budget: Budget = Budget()
     coupons: Coupons
-    reminders: list[dict[str, Any]] = Field([])
-    poc_reminders: list[dict[str, Any]] = Field([])
+    reminders: list[Reminder] = Field([])
+    poc_reminders: list[PocReminder] = Field([])
     claim: ClaimedBy | None = None
 
 
@@ -79,14 +82,16 @@ def lead_of_sample(sample: str) -> str:
     return normalise(sample)[: len(sample) // 2]
 
 
-def errors_of(content: Any, currency: str) -> tuple[Offer | None, list[tuple[str, str]]]:
+def errors_of(
+    content: Any, currency: str, pocs: Collection[str] = ()
+) -> tuple[Offer | None, list[tuple[str, str]]]:
     """The offer, or every error as (path with dots, sentence): first those of single fields, and
-    where there is none, those between them."""
+    where there is none, those between them. ``pocs``: those there are, empty for any."""
     try:
         offer = Offer.model_validate(content)
     except ValidationError as error:
         return None, [_place(one) for one in error.errors(include_url=False, include_input=False)]
-    wrong = list(wrong_in(offer, currency))
+    wrong = list(wrong_in(offer, currency, pocs))
     return (None if wrong else offer), wrong
 
 

@@ -77,6 +77,8 @@ PRECEDENCE: dict[str, tuple[Reason, ...]] = {
     "create": _listed(_OFFERS),
     "edit": _listed(_OFFERS),
     "claim": _listed(_OFFERS),
+    "remind": _listed(""),
+    "remind_pocs": _listed(""),
 }
 
 #: Answers that are given anew each time, because nothing was decided about an offer.

@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, with_config
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
 from schemas.money import MONEY_PATTERN
-from schemas.times import MOMENT_PATTERN
+from schemas.reminders import NAME_PATTERN
+from schemas.times import DATE_PATTERN, MOMENT_PATTERN, day_of
 from schemas.topics import MAX_REQUEST_BYTES
 
 REQUEST_ID_PATTERN = r"^[\x20-\x7e]{1,64}$"
@@ -197,6 +198,30 @@ class Export(TypedDict):
     occurred_at: Moment
 
 
+def _real_day(written: str) -> str:
+    day_of(written)
+    return written
+
+
+LocalDate = Annotated[str, StringConstraints(pattern=DATE_PATTERN), AfterValidator(_real_day)]
+#: Of the coupons of an offer, 1,024 each.
+MAX_RUNS = 2**40
+
+
+@with_config(_STRICT)
+class Remind(TypedDict):
+    """Written by a worker when a reminder is due: to the recipients of a run of coupons, or to POCs
+    of the offer, for what ends on a day."""
+
+    type: Literal["remind", "remind_pocs"]
+    request_id: RequestId
+    offer_id: Id
+    reminder: Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+    ends_on: LocalDate
+    run: Annotated[int, Field(ge=0, le=MAX_RUNS)]
+    occurred_at: Moment
+
+
 REQUESTS: dict[str, Any] = {
     "issue": Issue,
     "resend": Resend,
@@ -211,6 +236,8 @@ REQUESTS: dict[str, Any] = {
     "upload_codes": UploadCodes,
     "set_audience": SetAudience,
     "set_stores": SetStores,
+    "remind": Remind,
+    "remind_pocs": Remind,
 }
 _BY_SHAPE = {shape: TypeAdapter(shape) for shape in set(REQUESTS.values())}
 #: By the name of a type; types of one shape share it.

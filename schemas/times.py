@@ -13,6 +13,7 @@ MOMENT_PATTERN = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})$"
 )
+DATE_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 DAY_SECONDS = 86_400
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
@@ -68,6 +69,13 @@ class Calendar:
         """23:59:59 of a local day."""
         return self.first_second(day + 1) - 1
 
+    def at(self, day: int, time_of_day: str) -> int:
+        """The second at which clocks show ``HH:MM`` on a local day: the first of two, and where
+        they are set over it, as much later as they are set."""
+        hour, minute = map(int, time_of_day.split(":"))
+        local = datetime.fromordinal(day + _EPOCH_DAY).replace(hour=hour, minute=minute)
+        return (local.replace(tzinfo=self._zone) - _EPOCH) // _SECOND
+
     def month_end(self, day: int, months: int) -> int:
         """The last day of the month that is so many after this day's."""
         at = date.fromordinal(day + _EPOCH_DAY)
@@ -103,6 +111,19 @@ def _bounded(cache: dict[int, T]) -> dict[int, T]:
 def _month(day: int) -> tuple[int, int]:
     at = date.fromordinal(day + _EPOCH_DAY)
     return at.year, at.month
+
+
+def day_of(written: str) -> int:
+    """The number of a day written as ``2026-11-21``. ValueError says what is wrong."""
+    day = date.fromisoformat(written)
+    if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+        raise ValueError(f"is not between the years {_FIRST_YEAR} and {_LAST_YEAR}")
+    return day.toordinal() - _EPOCH_DAY
+
+
+def written_day(day: int) -> str:
+    """``2026-11-21`` of a day's number."""
+    return date.fromordinal(day + _EPOCH_DAY).isoformat()
 
 
 def utc_moment(milliseconds: int) -> str:

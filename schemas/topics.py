@@ -55,8 +55,10 @@ OFFERS = _lane(
     "offer_id",
     *("create", "edit", "claim", "export", "upload_codes", "set_audience", "set_stores"),
 )
+#: Written by the workers themselves: which run of an offer's coupons to look through, and when.
+REMIND = _lane("reminders", "offer_id and run", "remind", "remind_pocs")
 #: In the order in which `redeemonce worker --agents` lists them.
-LANES = (OFFERS, ISSUE, REDEEM, REVOKE)
+LANES = (OFFERS, ISSUE, REDEEM, REVOKE, REMIND)
 
 CURRENT_OFFERS = Topic("offers", "offer_id", _COMPACTED)
 ORG_ENTITIES = Topic("org-entities", "till_id", _REQUESTS | {"cleanup.policy": "compact"})

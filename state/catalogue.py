@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,12 +40,24 @@ class CompiledOffer:
     excluding_offers: tuple[str, ...]
     excluding_months: int
     name: str
+    reminders: dict[str, str]  # their texts, by their names
+    poc_reminders: dict[str, list[str]]  # their POCs
+    ends: int | None  # seconds
+    campaign_ends: int | None
 
     @classmethod
     def of(
-        cls, offer: Offer, number: int, version: int, lead: str, decimals: int, calendar: Calendar
+        cls,
+        offer: Offer,
+        number: int,
+        version: int,
+        lead: str,
+        decimals: int,
+        calendar: Calendar,
+        campaign_ends: int | None,
     ) -> "CompiledOffer":
-        kind, excluding = kind_of(offer), offer.issue.unless_received
+        """``campaign_ends``: of the campaign that claimed it, seconds."""
+        kind, excluding, expiry = kind_of(offer), offer.issue.unless_received, offer.expiry
         return cls(
             offer.offer_id,
             number,
@@ -60,6 +72,10 @@ class CompiledOffer:
             tuple(excluding.offers) if excluding else (),
             excluding.months if excluding else 0,
             offer.name,
+            {str(one.name): one.content for one in offer.reminders},
+            {str(one.name): one.pocs for one in offer.poc_reminders},
+            to_second(expiry.at) if expiry.type == "fixed_date" else campaign_ends,
+            campaign_ends,
         )
 
     def starts(self, calendar: Calendar, second: int, day: int) -> int:
@@ -111,6 +127,9 @@ class Catalogue:
         self._by_lead: dict[int, dict[str, CompiledOffer]] = defaultdict(dict)
         self._lead_lengths: dict[int, list[int]] = {}
 
+    def __iter__(self) -> Iterator[CompiledOffer]:
+        return iter(self._offers.values())
+
     def __len__(self) -> int:
         return len(self._offers)
 
@@ -131,6 +150,7 @@ class Catalogue:
             fields[b"lead"].decode(),
             self.decimals,
             self.calendar,
+            (msgpack.unpackb(fields[b"claim"])["ends_at"] or None) if b"claim" in fields else None,
         )
         self._offers[compiled.offer_id] = compiled
         series = compiled.series

@@ -19,6 +19,8 @@ def rest_of(said: dict[str, Any], change: dict[str, Any]) -> list[Any]:
             taken = [said["taken"]] if "taken" in said else []
             return [said["detail"] or False, *taken]
         return _OFFER_KINDS[kind](said, change)
+    if kind in ("remind", "remind_pocs"):
+        return [said["reminded"]]
     if kind == "revoke":
         counted = (said["revoked"], change["watermark"], change["stock"])
         ended, watermark, stock_gone = map(or_false, counted)

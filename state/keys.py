@@ -7,7 +7,7 @@ from functools import lru_cache
 from zlib import crc32
 
 #: Which letter tells the lanes apart in the keys of remembered requests.
-_LANE_LETTER = {"offers": b"o", "issue": b"i", "redeem": b"r", "revoke": b"k"}
+LANE_LETTERS = {"offers": b"o", "issue": b"i", "redeem": b"r", "revoke": b"k", "reminders": b"m"}
 
 
 def base(prefix: str) -> str:
@@ -38,4 +38,4 @@ def request_key(lane: str, offer: int | str, request_id: str) -> bytes:
 @lru_cache(maxsize=65_536)
 def request_scope(lane: str, offer: int | str) -> bytes:
     """How the names of one offer's requests begin."""
-    return b"%s%s\0" % (_LANE_LETTER[lane], str(offer).encode())
+    return b"%s%s\0" % (LANE_LETTERS[lane], str(offer).encode())

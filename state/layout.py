@@ -10,7 +10,9 @@ from schemas.reasons import Reason
 
 #: What lies in Redis, by its number. With each change of a record or key it is raised by one: a
 #: ledger of another layout is made again from the outcomes.
-LAYOUT = 2
+LAYOUT = 3
+#: Coupons that one request to remind goes through: 16 hashes of 64.
+RUN_COUPONS = 1_024
 
 
 class Head(NamedTuple):
@@ -135,6 +137,23 @@ class RevokeOp(NamedTuple):
     customers: list[Any]  # customer_id, customer_key of each
 
 
+class RemindOp(NamedTuple):
+    offset: int
+    kind: str
+    request_id: str
+    request_key: bytes
+    fingerprint: bytes
+    offer_id: str
+    second: int
+    day: int
+    occurred_at: str
+    said: str | list[str] | bool  # a text, or POCs; False: the offer has no such reminder
+    until: int  # the last second in which it is still said
+    run: int
+    from_: int  # what ends between these seconds, both included
+    to: int
+
+
 class OfferOp(NamedTuple):
     offset: int
     kind: str
@@ -225,6 +244,25 @@ class Revoked(NamedTuple):
     stock: int | bool  # how many free codes of the stock are gone
 
 
+class Ending(NamedTuple):
+    """A coupon whose recipient is told that it ends."""
+
+    serial: int
+    customer_id: str
+    starts: int
+    ends: int
+    code: str | bool  # an uploaded one
+
+
+class Reminded(NamedTuple):
+    """What follows in an accepted remind; only the first is remembered by its request id."""
+
+    how_many: int
+    said: str | list[str] | bool = False
+    #: The fields of `Ending` of each coupon; where POCs are told, the end of the offer.
+    found: Sequence[Any] = ()
+
+
 class Exported(NamedTuple):
     """What follows in an accepted export."""
 
@@ -269,7 +307,7 @@ def record(values: Iterable[Any]) -> bytes:
     return b"".join(map(_pack, values))
 
 
-_NAMES = re.compile(r"\b(OP|HEAD|COUPON|USE|CUSTOMER|RANGE|REASON)\.(\w+)")
+_NAMES = re.compile(r"\b(OP|HEAD|COUPON|USE|CUSTOMER|RANGE|REASON|RUN)\.(\w+)")
 
 
 def bound(text: str, operation: type[NamedTuple] | None = None) -> str:
@@ -291,5 +329,6 @@ def bound(text: str, operation: type[NamedTuple] | None = None) -> str:
     }
     for name, layout in layouts.items():
         places[name]["width"] = str(len(layout._fields))
+    places["RUN"] = {"coupons": str(RUN_COUPONS)}
     places["REASON"] = {reason: f"'{reason}'" for reason in Reason}
     return _NAMES.sub(lambda found: places[found[1]][found[2]], text)

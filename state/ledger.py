@@ -12,7 +12,7 @@ import redis
 from state import keys
 from state.calls import Behind, Closed, Decided, Fenced, LedgerAway, LedgerError, Stale, decided
 from state.catalogue import Catalogue
-from state.layout import Head, Operation
+from state.layout import RUN_COUPONS, Head, Operation
 from state.restoring import STAMPS_AN_EPOCH, Restoring
 from state.scripts import LOOKUP, Script, Transition
 
@@ -160,6 +160,32 @@ class Ledger(Restoring):
     def offer(self, offer_id: str) -> dict[bytes, bytes]:
         """One offer's hash, empty where there is none."""
         return self._answered(lambda: self.client.hgetall(f"{self.base}offer:{offer_id}"))
+
+    # What reminders are due of ------------------------------------------------------------------
+
+    def coupon_runs(self, offer_id: str) -> range:
+        """Every run of `RUN_COUPONS` serials that the offer has coupons or codes in."""
+        fields = self._answered(
+            lambda: self.client.hmget(f"{self.base}offer:{offer_id}", "issued", "positions")
+        )
+        return range(-(-max(int(field or 0) for field in fields) // RUN_COUPONS))
+
+    def runs_ending(self, number: int, second: int) -> list[int]:
+        """Those with coupons of this offer whose own end is this second."""
+        return sorted(
+            map(
+                int,
+                self._answered(lambda: self.client.smembers(f"{self.base}ends:{number}:{second}")),
+            )
+        )
+
+    def planned_until(self) -> int | None:
+        """Up to which second reminders that were due have been asked for; None: nobody knows."""
+        found = self._answered(lambda: self.client.get(self.base + "planned"))
+        return None if found is None else int(found)
+
+    def plan_until(self, second: int) -> None:
+        self._answered(lambda: self.client.set(self.base + "planned", second))
 
     # How far workers have read the org entities ---------------------------------------------------
 

@@ -20,7 +20,7 @@ from schemas.topics import OFFERS, Lane
 from state.catalogue import code_length, fixed_codes, limits_of, series_of
 from state.decided import as_declared, or_false, packed_claim, rest_of, serial_of
 from state.keys import code_key, customer_key, request_key
-from state.layout import Coupon, Customer, record
+from state.layout import RUN_COUPONS, Coupon, Customer, record
 from state.tables import BucketOf, generation_of, remembered_at, seconds_to_live
 
 Fact = list[Any]
@@ -51,6 +51,7 @@ class Restorer:
         self._issues: defaultdict[str, list[Any]] = defaultdict(list)
         self._customers: list[bytes] = []
         self._redemptions: defaultdict[str, list[Any]] = defaultdict(list)
+        self._ends: defaultdict[str, dict[tuple[int, int], int]] = defaultdict(dict)
         self._given: list[Fact] = []
         self._others: list[Fact] = []
         self._progress: dict[str, list[Any]] = {}
@@ -63,6 +64,7 @@ class Restorer:
             "offers": self._offers,
             "issues": _flat(self._issues),
             "customers": self._customers,
+            "ends": {offer_id: _serials_and_ends(some) for offer_id, some in self._ends.items()},
             "given": self._given,
             "redemptions": _flat(self._redemptions),
             "others": self._others,
@@ -145,6 +147,8 @@ class Restorer:
     def _issue(self, said: dict[str, Any], change: dict[str, Any]) -> None:
         serial, coupon, key, day = self._coupon(said, change, change)
         self._issues[said["offer_id"]].append((serial, coupon))
+        if change["expires"] is not None:
+            self._ends[said["offer_id"]][serial // RUN_COUPONS, change["expires"]] = serial
         self._customers += (self._bucket_of(key), key, record((*_NEW_CUSTOMER, serial, day)))
 
     def _coupon(
@@ -234,7 +238,7 @@ class Restorer:
         self._others.append([kind, *content])
 
     def _nothing(self, said: dict[str, Any], change: dict[str, Any]) -> None:
-        """A resend, or a change of an offer that its own record tells."""
+        """A resend, a reminder, or a change of an offer that its own record tells."""
 
     _effects: ClassVar[dict[str, Callable[["Restorer", dict[str, Any], dict[str, Any]], None]]] = {
         "issue": _issue,
@@ -245,7 +249,7 @@ class Restorer:
         "upload_codes": _codes,
         "set_audience": _audience,
         "set_stores": _stores,
-        **dict.fromkeys(("resend", "create", "edit", "claim"), _nothing),
+        **dict.fromkeys(("resend", "create", "edit", "claim", "remind", "remind_pocs"), _nothing),
     }
 
     def _note_progress(self, said: dict[str, Any], change: dict[str, Any], at: int) -> None:
@@ -294,6 +298,11 @@ def issues_coupons(said: dict[str, Any]) -> bool:
         or (kind == "redeem" and "issued" in change)
         or (kind == "upload_codes" and change.get("issued_codes", 0) > 0)
     )
+
+
+def _serials_and_ends(by_run: dict[tuple[int, int], int]) -> list[int]:
+    """Of each run and end one of its serials."""
+    return [value for (_, end), serial in by_run.items() for value in (serial, end)]
 
 
 def _flat(by_offer: dict[str, list[Any]]) -> dict[str, list[Any]]:

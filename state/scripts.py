@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import redis
 
-from state.layout import IssueOp, OfferOp, RedeemOp, RevokeOp, bound
+from state.layout import IssueOp, OfferOp, RedeemOp, RemindOp, RevokeOp, bound
 
 
 class Script:
@@ -40,6 +40,7 @@ class Transition(Enum):
         *_STATE, "batch", "refusals", "common_code", "redeem", "reverse", operation=RedeemOp
     )
     REVOKE = Script(*_STATE, "batch", "revoke", operation=RevokeOp)
+    REMIND = Script(*_STATE, "batch", "remind", operation=RemindOp)
     OFFERS = Script(
         *_STATE, "registers", "parts", "batch",
         "offer_refusals", "offers", "exports", "uploads", operation=OfferOp,

@@ -13,7 +13,7 @@ import faust
 from faust.app.base import BootStrategy as FaustBootStrategy
 from mode import Service
 
-from schemas.topics import LANES, Lane
+from schemas.topics import LANES, REMIND, Lane
 from state.catalogue import Catalogue
 from state.codes import Codes
 from state.ledger import Ledger
@@ -24,8 +24,10 @@ from streams.log import Log
 from streams.metrics import Metrics
 from streams.offers import Offering
 from streams.org import OrgReader
+from streams.planner import Planner
 from streams.recovery import prepare
 from streams.redeem import Redeeming
+from streams.remind import Reminding
 from streams.restart import start_again
 from streams.revoke import Revoking
 from streams.settings import Settings
@@ -35,6 +37,7 @@ from streams.web import Pages
 logger = logging.getLogger("redeemonce")
 _WORK: dict[str, type[Any]] = {
     "offers": Offering, "issue": Issuing, "redeem": Redeeming, "revoke": Revoking,
+    "reminders": Reminding,
 }  # fmt: skip
 #: Seconds that a stop waits for the batch in flight; what is left is settled at the next start.
 _DRAIN_S = 8.0
@@ -107,6 +110,9 @@ class RedemptionWorker:
         await org.caught_up.wait()  # a till not known yet would be turned away
         for source in self.sources:
             await service.add_runtime_dependency(source)
+            if source.lane is REMIND:
+                planner = Planner(self.settings, self._ledger(), self.catalogue, source)
+                await service.add_runtime_dependency(planner)
         await asyncio.gather(*(source.joined.wait() for source in self.sources))
         self.waiting_for = None
         _share_the_interpreter()

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from confluent_kafka import KafkaException, Message, Producer, TopicPartition
 
-from schemas.topics import DEAD_LETTERS, REDEEM, Lane, Topic, lane_of
+from schemas.topics import DEAD_LETTERS, REDEEM, REMIND, Lane, Topic, lane_of
 from streams.broker import BrokerError, consumer, ends_of, partitions_of, producer
 from streams.settings import Settings
 
@@ -29,6 +29,8 @@ def key_of(request: dict[str, Any]) -> bytes:
         key = request.get("customer_id") or (request.get("code") if lane is REDEEM else None)
     else:
         key = request.get("offer_id")
+        if lane is REMIND:
+            key = f"{key}:{request.get('run')}"
     return str(key or "").encode()
 
 

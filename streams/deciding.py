@@ -22,7 +22,7 @@ logger = logging.getLogger("redeemonce")
 _PAUSE_S = 0.2
 #: Records of one script call at the most, by lane: while Redis answers it, every other till waits.
 #: Of offers one: an upload is judged by the offer as the request before it left it.
-PIECE_RECORDS = {"redeem": 250, "issue": 250, "revoke": 50, "offers": 1}
+PIECE_RECORDS = {"redeem": 250, "issue": 250, "revoke": 50, "offers": 1, "reminders": 1}
 #: And bytes, unless it is one record.
 PIECE_BYTES = 1 << 18
 #: Pieces that wait for Redis, so that it never waits for the next one.
@@ -80,7 +80,7 @@ class Decider:
         metrics: LaneMetrics,
     ) -> None:
         self.work, self.ledger, self.catalogue, self.metrics = work, ledger, catalogue, metrics
-        self._outgoing = Outgoing(work.lane, settings)
+        self._outgoing, self._now_ms = Outgoing(work.lane, settings), settings.now_ms
         self._more = getattr(work, "more_emissions", None)
         self._look_up = getattr(work, "look_up", None)
 
@@ -98,7 +98,7 @@ class Decider:
 
     async def _decide_all(self, batch: Batch) -> None:
         began = time.perf_counter()
-        now = time.time_ns() // 1_000_000
+        now = self._now_ms()
         pieces = deque(_pieces_of(batch, PIECE_RECORDS[self.work.lane.name]))
         emissions: list[Emission] = []
         told_again = self.ledger.told_again

@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 #: Records of a batch at the most, by lane. A batch has `BATCH_S`: what decides fewer than 1,333
 #: redeems a second could not finish one. The more, the more is decided while others are committed.
-BATCH_RECORDS = {"redeem": 16_000, "issue": 16_000, "revoke": 50, "offers": 100}
+BATCH_RECORDS = {"redeem": 16_000, "issue": 16_000, "revoke": 50, "offers": 100, "reminders": 16}
 #: And bytes, of each partition: requests may have a megabyte, and a batch its time.
 PART_BYTES = 1 << 22
 #: Seconds a batch waits for more records after its first, and a poll for the first.
@@ -176,6 +176,10 @@ class Log:
 
     def close(self) -> None:
         self._consumer.close()
+
+    def has(self, partition: int) -> bool:
+        """Whether this partition's requests are this worker's to decide. From any thread."""
+        return partition in self._claims
 
     # Partitions ----------------------------------------------------------------------------------
 

@@ -41,6 +41,7 @@ class Offering:
     def __init__(self, settings: Settings, catalogue: Catalogue) -> None:
         self.reader = Reader(self.lane.types, settings.currency, settings.decimals)
         self._calendar, self._currency = settings.calendar, settings.currency
+        self._pocs = settings.known_pocs
         self._decimals, self._catalogue = settings.decimals, catalogue
         self._current_offers = settings.topic(CURRENT_OFFERS)
 
@@ -69,7 +70,7 @@ class Offering:
 
     def _definition(self, operation: OfferOp, content: dict[str, Any]) -> OfferOp:
         content = {"offer_id": operation.offer_id, **content}
-        offer, wrong = errors_of(content, self._currency)
+        offer, wrong = errors_of(content, self._currency, self._pocs)
         if offer is not None and offer.offer_id != operation.offer_id:
             if operation.kind == "edit":
                 return operation._replace(verdict=Reason.FIELD_NOT_EDITABLE, detail="offer_id")

@@ -5,6 +5,8 @@ and Kubernetes put secrets.
 """
 
 import socket
+import time
+from collections.abc import Iterator
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -73,6 +75,12 @@ class Settings(BaseSettings):
     #: Who may change something through the web pages says this; nobody may where it isn't set.
     operator_token: SecretStr | None = Field(default=None, min_length=TOKEN_LENGTH)
     worker_id: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,200}$")
+    #: A reminder that was missed is still sent so much later; after that it isn't.
+    reminder_grace_hours: int = Field(default=24, ge=0)
+    #: The organisation's people who can be reminded of offers, with commas between; empty: anyone.
+    pocs: str = ""
+    #: Added to this machine's clock: for trying what a later day brings.
+    clock_offset_seconds: int = 0
     #: Of each topic that doesn't exist yet.
     partitions: int = Field(default=4, ge=1, le=1024)
 
@@ -101,10 +109,26 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _go_together(self) -> "Settings":
-        wrong = list(chain(wrong_for_kafka(self), wrong_for_redis(self)))
+        wrong = list(chain(wrong_for_kafka(self), wrong_for_redis(self), self._wrong_grace()))
         if wrong:
             raise ValueError("; ".join(wrong))
         return self
+
+    def _wrong_grace(self) -> Iterator[str]:
+        """That a reminder was sent is known as long as a request id is remembered."""
+        if self.reminder_grace_hours > 24 * self.request_memory_days:
+            yield (
+                f"REDEEMONCE_REMINDER_GRACE_HOURS: {self.reminder_grace_hours} hours are more than "
+                f"the {self.request_memory_days} of REDEEMONCE_REQUEST_MEMORY_DAYS"
+            )
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970 by the worker's clock."""
+        return time.time_ns() // 1_000_000 + self.clock_offset_seconds * 1_000
+
+    @cached_property
+    def known_pocs(self) -> tuple[str, ...]:
+        return tuple(poc.strip() for poc in self.pocs.split(",") if poc.strip())
 
     @cached_property
     def decimals(self) -> int:

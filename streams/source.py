@@ -70,6 +70,9 @@ class Source(Service):
         self._draining = False
         self.joined, self.drained = asyncio.Event(), asyncio.Event()
 
+    def has(self, partition: int) -> bool:
+        return self._log.has(partition)
+
     async def drain(self) -> None:
         """Finish the batch in flight and leave the group."""
         self._draining = True

@@ -201,6 +201,7 @@ class World:
             "CODE_SECRET": secret,
             "WEB_PORT": str(port or settings.web_port),
             "WORKER_ID": place,
+            "CLOCK_OFFSET_SECONDS": str(settings.clock_offset_seconds),
         }
         return os.environ | {f"REDEEMONCE_{name}": value for name, value in mine.items()}
 

@@ -7,7 +7,28 @@ local function range_of(offer, serial)
   end
 end
 
+-- Coupons with an end of their own, by that and by runs of serials: where reminders look for them.
+-- One whose coupons are all gone stays.
+local ends = {}             -- key, run of each to write
+local function note_end(offer, serial, expires)
+  if not expires then return end
+  local run = floor(serial / RUN.coupons)
+  if offer.noted_end == expires and offer.noted_run == run then return end
+  offer.noted_end, offer.noted_run = expires, run
+  ends[#ends + 1] = base .. 'ends:' .. offer.number .. ':' .. text(expires)
+  ends[#ends + 1] = run
+end
+
+local function write_ends()
+  for i = 1, #ends, 2 do call('SADD', ends[i], ends[i + 1]) end
+end
+
 local function add_range(offer, range)
+  local last_serial = range[RANGE.first] + range[RANGE.size] - 1
+  for serial = range[RANGE.first], last_serial, RUN.coupons do
+    note_end(offer, serial, range[RANGE.expires])
+  end
+  note_end(offer, last_serial, range[RANGE.expires])
   local last = offer.ranges[#offer.ranges]
   offer.new_ranges = true
   if last and last[RANGE.first] + last[RANGE.size] == range[RANGE.first]

@@ -69,6 +69,7 @@ local function issue(op, offer)
   local starts, expires, day = ops[op + OP.starts], ops[op + OP.expires], ops[op + OP.day]
   keep_coupon(offer, serial, { ops[op + OP.customer_id], starts, expires, false })
   note_issued(record, serial, day)
+  note_end(offer, serial, expires)
   keep_customer(ops[op + OP.customer_key], record)
   return decision(op, offer, nil, serial, starts, expires, expiry(offer, expires), day,
                   #issued_to(offer, record) / 2, total_issued(offer), code,

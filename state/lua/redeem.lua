@@ -58,6 +58,7 @@ local function redeem_as_newcomer(op, offer, tell)
     offer.issued = serial + 1
     offer.last_issued = now
     note_issued(customer_of(ops[op + OP.customer_key]), serial, ops[op + OP.day])
+    note_end(offer, serial, expires)
   end
   return accept(op, offer, serial, coupon, tell, { starts, expires })
 end

@@ -13,6 +13,9 @@ customers.keeps_its_buckets = true
 
 for offer_id, fields in pairs(content.offers) do offer_as_committed(offer_id, fields) end
 for offer_id, list in pairs(content.issues) do issues(offer_of(offer_id), list) end
+for offer_id, list in pairs(content.ends) do
+  for i = 1, #list, 2 do note_end(offer_of(offer_id), list[i], list[i + 1]) end
+end
 for _, fact in ipairs(content.given) do
   facts.given(offer_of(fact[1]), unpack(fact, 2))
 end

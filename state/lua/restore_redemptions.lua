@@ -90,6 +90,7 @@ function facts.given(offer, serial, packed, customer_key, day)
   local known = coupon_of(offer, serial)
   local coupon = values_of(packed)
   for i = COUPON.width + 1, known and #known or 0 do coupon[i] = known[i] end
+  note_end(offer, serial, coupon[COUPON.expires])
   keep_coupon(offer, serial, coupon)
   note_issue(offer, serial, customer_key, day)
 end

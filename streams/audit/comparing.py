@@ -1,10 +1,10 @@
 """The fold's end beside Redis: each coupon, customer, offer, remembered request, and no more."""
 
-import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from schemas.topics import LANES
+from state.keys import LANE_LETTERS
 from state.layout import Coupon, Use
 from streams.audit.growing import Tables
 from streams.audit.history import History
@@ -12,14 +12,15 @@ from streams.audit.model import Customer as CustomerModel
 from streams.audit.model import OfferModel, Unwritten
 from streams.audit.offers_compared import compare_offer, compare_registers
 from streams.audit.redis_state import SINGLE, RedisState, lists_of, values_of
+from streams.audit.reminding import RUN
 from streams.audit.uploads_compared import UploadsComparison
 from streams.audit.verdict import Findings, Progress
 from streams.settings import Settings
 
 _COUPONS_A_HASH = 64
 _KINDS = {"chain", "decisions", "offer", "coupons", "customers", "requests", "uploaded", "codes",
-          "stock", "audience"}  # fmt: skip
-_LETTERS = {b"o": "offers", b"i": "issue", b"r": "redeem", b"k": "revoke"}
+          "stock", "audience", "ends"}  # fmt: skip
+_LETTERS = {letter: lane for lane, letter in LANE_LETTERS.items()}
 
 
 class Comparison:
@@ -39,6 +40,7 @@ class Comparison:
     def run(self, report: Progress) -> None:
         self._check_names()
         self._offer_hashes()
+        self._ends()
         self._coupons(report)
         self._customers(report)
         uploads = UploadsComparison(self._state, self._offers, self._tables, self._findings)
@@ -75,6 +77,24 @@ class Comparison:
             self._wrong(text)
 
     # Coupons -------------------------------------------------------------------------------------
+
+    def _ends(self) -> None:
+        """Where coupons with an end of their own lie."""
+        due: defaultdict[str, set[int]] = defaultdict(set)
+        for number, offer in self._offers.items():
+            for serial, coupon in offer.coupons.items():
+                if coupon.expires is not None:
+                    due[f"{number}:{coupon.expires}"].add(serial // RUN)
+            for span in offer.spans:
+                if span.expires is not None:
+                    runs = range(span.first // RUN, (span.first + span.size - 1) // RUN + 1)
+                    due[f"{number}:{span.expires}"].update(runs)
+        names = [f"ends:{name}" for name in due.keys() | set(self._names["ends"])]
+        for name, members in self._state.sets(names):
+            found, there = set(map(int, members)), due.get(name.partition(":")[2], set())
+            if found != there:
+                text = f"{name} (offer's number, second) has the runs {sorted(found)[:5]}"
+                self._wrong(f"{text} of coupons; due {sorted(there)[:5]}")
 
     def _coupons(self, report: Progress) -> None:
         total = sum(len(offer.coupons) for offer in self._offers.values())
@@ -188,7 +208,7 @@ class Comparison:
     def _requests(self, report: Progress) -> None:
         """Those of the present and the last generation; older ones may be forgotten."""
         remembered, memory_ms = self._history.remembered, self._memory_ms()
-        oldest = time.time_ns() // 1_000_000 // memory_ms - 1
+        oldest = self._settings.now_ms() // memory_ms - 1
         due: Counter[int] = Counter()
         for by_offer in remembered.firsts.values():
             for by_id in by_offer.values():

@@ -86,6 +86,16 @@ class Revoking(NamedTuple):
     stock: int | None
 
 
+class Reminding(NamedTuple):
+    reminder: str
+    ends_on: str
+    run: int
+    late: bool  # beyond the grace: nobody is reminded any more
+    how_many: int
+    serials: list[int]
+    decided_s: int
+
+
 class Changing(NamedTuple):
     """Of an offer: what it became, and what was asked for (None: the request is gone)."""
 
@@ -227,6 +237,18 @@ def _revoking(said: dict[str, Any], request: dict[str, Any] | None, change: dict
     return Revoking(said["scope"], customers, ended, watermark, serials, stock)
 
 
+def _reminding(said: dict[str, Any], _: dict[str, Any] | None, change: dict[str, Any]) -> Any:
+    return Reminding(
+        said["reminder"],
+        said["ends_on"],
+        said["run"],
+        said["late"],
+        said["reminded"],
+        change["reminded"],
+        decided_ms(said) // 1_000,
+    )
+
+
 def _changing(said: dict[str, Any], request: dict[str, Any] | None, change: dict[str, Any]) -> Any:
     return Changing(said.get("offer"), change.get("number"), request, said.get("detail"))
 
@@ -243,4 +265,6 @@ _MORE = {
     "upload_codes": _uploading,
     "set_audience": _uploading,
     "set_stores": _storing,
+    "remind": _reminding,
+    "remind_pocs": _reminding,
 }

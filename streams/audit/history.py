@@ -27,6 +27,7 @@ from streams.audit.pairing import Answered, Asked, DeadLetters, Pairing, named
 from streams.audit.received import check_received
 from streams.audit.redeeming import redeem, reverse
 from streams.audit.remembered import Remembered
+from streams.audit.reminding import RemindJudge, Triggers
 from streams.audit.revoking import resend, revoke
 from streams.audit.rules import Rules
 from streams.audit.uploading import export, set_audience, upload_codes
@@ -48,8 +49,8 @@ _NOT_FOUND = {Reason.OFFER_NOT_FOUND, Reason.CODE_NOT_FOUND, Reason.REDEMPTION_N
 
 
 class History:
-    """Feed `dead_letters` and `tills`, then `match` for every partition, the lane of the offers
-    first; then `finish`."""
+    """Feed `dead_letters`, `triggers` and `tills`, then `match` for every partition, the lane of
+    the offers first; then `finish`."""
 
     def __init__(self, settings: Settings, findings: Findings) -> None:
         self._settings, self._findings = settings, findings
@@ -58,6 +59,11 @@ class History:
         self.offers: Offers = {}
         self.remembered = Remembered(settings.request_memory_days, settings.decimals, findings)
         self.dead_letters = DeadLetters(findings)
+        self.triggers = Triggers(findings)
+        reminding = RemindJudge(self.triggers, settings.time_zone)
+        self._judges = {
+            **_JUDGES, "remind": reminding.remind, "remind_pocs": reminding.remind_pocs,
+        }  # fmt: skip
         self._leads: dict[tuple[int, str], str] = {}
         self._with_uploads: set[str] = set()
         #: Offers whose customers get nothing from some other one.
@@ -179,7 +185,7 @@ class History:
             count = len(offer.decisions)
             if offer.offer_id in self._excluding:
                 offer.issues = {}
-            offer.fold(_JUDGES, change)
+            offer.fold(self._judges, change)
             findings.compared["decisions"] += count
             report("judging", findings.compared["decisions"], total)
             self._note_lost(offer)
@@ -190,6 +196,7 @@ class History:
         check_offers(self.offers, findings)
         check_refused(self._refused, self.offers, findings)
         self.dead_letters.finish()
+        self.triggers.finish()
         return self.offers
 
     def _note_lost(self, offer: OfferModel) -> None:

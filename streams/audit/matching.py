@@ -99,6 +99,8 @@ def mismatches(said: dict[str, Any], request: dict[str, Any]) -> Iterator[str]:
     if kind in ("issue", "resend"):
         if said["customer_id"] != request["customer_id"]:
             yield "customer_id"
+    elif kind in ("remind", "remind_pocs"):
+        yield from (name for name in ("reminder", "ends_on", "run") if said[name] != request[name])
     elif kind == "revoke":
         if said["scope"] != request["scope"]:
             yield "scope"

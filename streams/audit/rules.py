@@ -89,6 +89,8 @@ class Rules:
     revenue_goal: int | None
     bills: BillRules
     places: PlaceRules | None  # None: everywhere and always
+    reminders: dict[str, str]  # their texts, by days, time of day and channel
+    poc_reminders: dict[str, list[str]]
     issue_limits: int  # how many of them are set
     redeem_limits: int
 
@@ -126,6 +128,14 @@ class Rules:
             revenue_goal=minor_of(budget.get("revenue_goal"), decimals),
             bills=BillRules.of(offer),
             places=PlaceRules.of(redeem),
+            reminders={
+                f"{one['days_before']}d-{one['at']}-{one['channel']}": one["content"]
+                for one in offer.get("reminders") or ()
+            },
+            poc_reminders={
+                f"{one['days_before']}d-10:00-email": one["pocs"]
+                for one in offer.get("poc_reminders") or ()
+            },
             issue_limits=_set(issue, "max_per_customer", "min_gap_days", "max_total"),
             redeem_limits=_set(redeem, "max_per_customer", "min_gap_days", "max_total")
             + _set(budget, "discount", "revenue_goal")

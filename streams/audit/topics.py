@@ -20,6 +20,7 @@ from schemas.topics import (
     LANES,
     OFFERS,
     ORG_ENTITIES,
+    REMINDERS,
     Lane,
     Topic,
 )
@@ -66,6 +67,8 @@ def read_history(
         for message in reading.all_of(DEAD_LETTERS):
             headers = {name: content.decode() for name, content in message.headers() or []}
             history.dead_letters.add(headers, message.value() or b"")
+        for message in reading.all_of(REMINDERS):
+            history.triggers.add(orjson.loads(message.value() or b"null"))
         _read_tills(reading, history.tills)
         for lane in (OFFERS, *(lane for lane in LANES if lane is not OFFERS)):
             waiting += _read_lane(settings, reading, lane, history, committed[lane.name], report)

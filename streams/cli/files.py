@@ -1,6 +1,7 @@
 """Files that people hand in: offers in YAML or JSON, CSV with a header, NDJSON. Every error is
 found in one reading, with its line."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def read_offers(path: Path, currency: str) -> tuple[list[dict[str, Any]], list[str]]:
+def read_offers(
+    path: Path, currency: str, pocs: Collection[str]
+) -> tuple[list[dict[str, Any]], list[str]]:
     """The offers of a file (one, a list, or several documents), and every error with its line."""
     try:
         text = path.read_text("utf-8")
@@ -40,7 +43,7 @@ def read_offers(path: Path, currency: str) -> tuple[list[dict[str, Any]], list[s
     offers, errors, seen = [], [], set()
     for node in nodes:
         content = _constructed(node)
-        _, wrong = errors_of(content, currency)
+        _, wrong = errors_of(content, currency, pocs)
         errors += [
             f"{path}:{_line(node, place)}: {place or 'offer'}: {why}" for place, why in wrong
         ]

@@ -32,7 +32,7 @@ def offers() -> None:
 def apply(file: Path, actor: str, as_json: bool) -> None:
     """Create the offers of a YAML or JSON file, or edit those that exist."""
     settings = read_settings()
-    found, errors = read_offers(file, settings.currency)
+    found, errors = read_offers(file, settings.currency, settings.known_pocs)
     if errors:
         refuse_input(errors)
     ledger = ledger_of(settings)

@@ -77,7 +77,7 @@ class Merging:
         customers = sum(end - first for first, end in missing[ISSUE].values())
         self._restorer = Restorer(
             self._ledger.lay_out(self._token, customers),
-            time.time_ns() // 1_000_000,
+            self._settings.now_ms(),
             self._ledger.memory_days,
             self._settings.decimals,
         )

@@ -171,6 +171,28 @@ def offer_left_behind(run: CopiedRun) -> None:
     rows.remove(next(row for row in rows if row.said["version"] == max(versions)))
 
 
+def reminder_dropped(run: CopiedRun) -> None:
+    run.rows["reminders"].pop()
+
+
+def reminder_doubled(run: CopiedRun) -> None:
+    run.rows["reminders"].append(run.rows["reminders"][-1])
+
+
+def reminder_of_another(run: CopiedRun) -> None:
+    run.rows["reminders"][0].say(customer_id="somebody")
+
+
+def reminded_of_one_less(run: CopiedRun) -> None:
+    row = run.find("reminders", offer_id="several")
+    left = row.said["ledger"]["reminded"][1:]
+    row.say(ledger=row.said["ledger"] | {"reminded": left}, reminded=len(left))
+
+
+def reminded_too_late(run: CopiedRun) -> None:
+    run.find("reminders", offer_id="several").say(late=True)
+
+
 ALTERED = [
     (outcome_dropped, "redeem: 1 without an outcome"),
     (outcome_doubled, "issue: 1 with several"),
@@ -206,4 +228,9 @@ ALTERED = [
     (dead_letter_dropped, "has no dead letter"),
     (dead_letter_of_a_request, "which is a request"),
     (offer_left_behind, "offers: "),
+    (reminder_dropped, "reminders: 1 not sent"),
+    (reminder_doubled, "reminders: 1 twice"),
+    (reminder_of_another, "for somebody"),
+    (reminded_of_one_less, "reminded of ["),
+    (reminded_too_late, "was too late"),
 ]

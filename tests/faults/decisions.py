@@ -22,6 +22,8 @@ _NAMED = 20
 #: What isn't as it had to be, and how many lost decisions explain it.
 Deviation = tuple[str, int]
 _NEVER = 1 << 62
+#: From a reminder's moment until it is decided, whatever happens to workers and servers.
+_ASKED_MS = 45_000
 #: A batch's decisions bear the moment of its beginning; it takes up to this.
 _BATCH_MS = 2_000
 
@@ -104,6 +106,8 @@ class Decisions:
     offers: dict[str, OfferModel] = field(default_factory=dict)
     lost: list[str] = field(default_factory=list)
     _decided: dict[str, list[Decided]] = field(default_factory=lambda: defaultdict(list))
+    #: reminder_id -> customer, of each trigger that there has to be.
+    reminded: dict[str, str] = field(default_factory=dict)
     _not_found: set[str] = field(default_factory=set)
 
     def note(self, request: dict[str, Any], said: Said, laid_ms: int) -> None:
@@ -117,11 +121,12 @@ class Decisions:
 
     def judge(self) -> None:
         given: set[str] = set()
+        last_ms = max((each[-1].decided_ms for each in self._decided.values()), default=0)
         for offer_id, decided in self._decided.items():
             decided.sort(key=lambda each: each.sequence)
             kinds = {each.request["type"] for each in decided}
             offer = self.offers[offer_id] = OfferModel(offer_id, self.time_zone, kinds)
-            _OfferJudge(self, offer, decided).judge()
+            _OfferJudge(self, offer, decided).judge(last_ms)
             for code in given & offer.codes.keys():
                 self.wrong(f"{offer_id}: code {code} is another offer's, too")
             given |= offer.codes.keys()
@@ -138,8 +143,10 @@ class _OfferJudge:
         self._problems = 0
         self._skipped = 0  # serials that are nobody's
         self._at_the_limit: Counter[tuple[str, int | None]] = Counter()
+        self._first_ms = _NEVER  # when the first coupon was issued
+        self._reminded: set[str] = set()  # names of reminders
 
-    def judge(self) -> None:
+    def judge(self, last_ms: int) -> None:
         for each in self._decided:
             number, request, said = each.sequence, each.request, each.said
             if number == self._offer.sequence:
@@ -150,9 +157,12 @@ class _OfferJudge:
             self._offer.sequence = number
             try:
                 self._take(request, said)
+                if request["type"] == "issue" and said["outcome"] == "accepted":
+                    self._first_ms = min(self._first_ms, each.decided_ms)
             except (KeyError, ValueError, TypeError, AttributeError) as unknown:
                 self._wrong(request, f"decided on unknown {unknown!r}")
         self._caps_are_met()
+        self._all_were_reminded(last_ms)
         more = self._problems - _NAMED
         if more > 0:
             self._whole.wrong(f"{self._offer.offer_id}: {more} decisions more are wrong")
@@ -180,6 +190,10 @@ class _OfferJudge:
                 self._wrong(request, f"has rules that aren't known here: {', '.join(unknown)}")
             self._expect_version(request, said, version + (said["reason"] is None))
             return
+        if kind == "remind":
+            self._expect_version(request, said, version)
+            self._remind(request, said)
+            return
         if kind not in JUDGED:
             if said["outcome"] == "accepted" and kind != "resend":
                 self._wrong(request, f"a {kind} isn't known here")
@@ -198,6 +212,29 @@ class _OfferJudge:
                 found += self._coupon_deviations(request, said, first)
                 found += [(f"code {said['code']} was given before", _NEVER)] if again else []
         self._settle(request, said, [each for each in found if each[1]])
+
+    def _remind(self, request: dict[str, Any], said: Said) -> None:
+        name, offer, serials = request["reminder"], self._offer, said["ledger"]["reminded"]
+        self._reminded.add(name)
+        due = offer.ending(request, milliseconds_of(said["decided_at"]) // 1_000)
+        deviations = []
+        if off := len(set(serials) ^ set(due)):
+            deviations.append((f"reminded of {serials[:5]}, not {due[:5]}", off))
+        if said["late"]:
+            deviations.append((f"{name} of {request['ends_on']} was too late", _NEVER))
+        self._settle(request, said, deviations)
+        for serial in serials:
+            reminder_id = f"{offer.offer_id}:{serial}:{name}:{request['ends_on']}"
+            if reminder_id in self._whole.reminded:
+                self._wrong(request, f"{reminder_id} a second time")
+            self._whole.reminded[reminder_id] = offer.coupons[serial].customer_id
+
+    def _all_were_reminded(self, last_ms: int) -> None:
+        """Whatever was due while the offer had coupons, and some time before the run's end."""
+        for name, due in self._offer.reminders():
+            while_running = self._first_ms + _ASKED_MS < due * 1_000 < last_ms - _ASKED_MS
+            if while_running and name not in self._reminded:
+                self._whole.wrong(f"{self._offer.offer_id}: nobody was reminded by {name}")
 
     def _needed(self, request: dict[str, Any], reason: str | None) -> int:
         """How many lost decisions can explain that reason."""

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from itertools import chain
 from math import inf
@@ -16,10 +17,11 @@ from pathlib import Path
 from random import Random, randrange
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from streams.settings import Settings
 from tests.faults.kinds import KINDS, Kind, Story
-from tests.faults.load import Load
+from tests.faults.load import Load, reminders
 from tests.faults.report import Evidence, Fault, Report
 from tests.faults.scene import Scene
 from tests.faults.stand import Stand
@@ -199,7 +201,11 @@ def run(
         for place in scene.places:
             scene.start(place)
         scene.wait_until_ready()
-        load = Load(plan.requests, Random(plan.seed), direct.partitions, subject.wide)
+        wanted = reminders(datetime.now(ZoneInfo(direct.time_zone)), minutes=15)
+        load = Load(
+            plan.requests, Random(plan.seed), direct.partitions, subject.wide,
+            wanted if subject.wide else None,
+        )  # fmt: skip
         subject.begin(world, load)
         traffic = Traffic(direct, load, plan.rate, plan.seconds)
         faults = Faults(iter(kinds) if kinds else subject.schedule(Random(plan.seed)), scene, say)

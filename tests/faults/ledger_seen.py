@@ -12,7 +12,7 @@ from tests.faults.model import Coupon, OfferModel
 from tests.faults.topics_seen import Ends
 
 _COUPONS_A_HASH, _ENTRIES_A_BUCKET = 64, 32
-_LETTERS = {"o": "offers", "i": "issue", "r": "redeem", "k": "revoke"}
+_LETTERS = {"o": "offers", "i": "issue", "r": "redeem", "k": "revoke", "m": "reminders"}
 _KEYS_A_CALL = 500
 #: Values at the beginning of a coupon's or customer's record, and of each redemption of a coupon.
 HEAD, WIDTH = 4, 7

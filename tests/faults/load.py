@@ -6,7 +6,7 @@ The same for one seed, as long as it is shown the same outcomes at the same time
 
 from collections import defaultdict, deque
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, time, timedelta, timezone
 from functools import cache
 from random import Random
 from typing import Any, NamedTuple
@@ -54,10 +54,19 @@ class Laid(NamedTuple):
 class Load:
     """Makes ``count`` requests; learns codes and redemptions from the outcomes it is shown.
 
-    ``wide``: requests of all lanes and more offers, else of issue and redeem only.
+    ``wide``: requests of all lanes and more offers, else of issue and redeem only; ``reminders``:
+    what its offers have besides.
     """
 
-    def __init__(self, count: int, chance: Random, partitions: int, wide: bool = False) -> None:
+    def __init__(
+        self,
+        count: int,
+        chance: Random,
+        partitions: int,
+        wide: bool = False,
+        reminders: dict[str, Any] | None = None,
+    ) -> None:
+        self._reminders = reminders or {}
         self._count, self._chance, self._partitions, self._wide = count, chance, partitions, wide
         self._customers = [f"c-{n}" for n in range(max(20, count // 12))]
         self._fresh: dict[str, deque[tuple[str, str]]] = defaultdict(deque)
@@ -90,6 +99,8 @@ class Load:
                 create("spaced-redeem", redeem=spaced),
                 create("ended", redeem={"uses_per_coupon": 2}),
             ]
+        for request in found:
+            request["offer"] |= self._reminders
         return found
 
     def learn(self, said: dict[str, Any]) -> None:
@@ -217,3 +228,18 @@ def laid(request: dict[str, Any], partition: int = -1) -> Laid:
     assert lane is not None
     key = request["offer_id"] if lane in (OFFERS, REVOKE) else request["customer_id"]
     return Laid(lane.requests, key.encode(), orjson.dumps(request), partition)
+
+
+def reminders(first: datetime, minutes: int) -> dict[str, Any]:
+    """Of an offer that ends in some weeks: one in each of so many minutes."""
+    ends_on = first.date() + timedelta(40)
+    ends = datetime.combine(ends_on, time(23, 59, 59), first.tzinfo)
+    due = [first + timedelta(minutes=n) for n in range(minutes)]
+    return {
+        "expiry": {"type": "fixed_date", "at": ends.isoformat()},
+        "reminders": [
+            {"days_before": (ends_on - at.date()).days, "at": f"{at:%H:%M}", "channel": "sms",
+             "content": "{code} of {customer_id} ends {expires_at}"}
+            for at in due
+        ],
+    }  # fmt: skip

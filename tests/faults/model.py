@@ -262,6 +262,31 @@ class OfferModel:
         self.closed = self.closed or request["scope"] != "customers"
         self.watermark = max(self.watermark, said["ledger"]["watermark"] or 0)
 
+    def ending(self, request: dict[str, Any], second: int) -> list[int]:
+        """Serials of the coupons that a request to remind is about, as they are at this second."""
+        most, run = self.rules["redeem"]["uses_per_coupon"], request["run"]
+        names = [name for name, _ in self.reminders()]
+        ends_on = _local(self.ends, self.time_zone).date().isoformat()
+        if ends_on != request["ends_on"] or second > self.ends or request["reminder"] not in names:
+            return []
+        return sorted(
+            serial
+            for serial, coupon in self.coupons.items()
+            if serial // RUN == run
+            and not self.is_revoked(coupon)
+            and (most == "unlimited" or coupon.standing() < most)
+        )
+
+    def reminders(self) -> Iterator[tuple[str, int]]:
+        """Their names, and the seconds in which they are due."""
+        for one in self.rules.get("reminders") or ():
+            day = _local(self.ends, self.time_zone).date() - timedelta(one["days_before"])
+            due = datetime.fromisoformat(f"{day}T{one['at']}").replace(
+                tzinfo=ZoneInfo(self.time_zone)
+            )
+            name = f"{one['days_before']}d-{one['at']}-{one['channel']}"
+            yield name, int(due.timestamp())
+
     def active(self, request: dict[str, Any]) -> list[int]:
         """Serials of the coupons that a revoke of customers ends."""
         most = self.rules["redeem"]["uses_per_coupon"]
@@ -274,6 +299,13 @@ class OfferModel:
             if not self.is_revoked(self.coupons[serial])
             and (most == "unlimited" or self.coupons[serial].standing() < most)
         )
+
+
+RUN = 1_024
+
+
+def _local(second: int, time_zone: str) -> datetime:
+    return datetime.fromtimestamp(second, ZoneInfo(time_zone))
 
 
 def paise(amount: str) -> int:

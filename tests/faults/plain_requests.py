@@ -14,6 +14,7 @@ TYPES = {
     "issue": ("issue", "resend"),
     "redeem": ("redeem", "validate", "reverse"),
     "revoke": ("revoke",),
+    "reminders": ("remind", "remind_pocs"),
 }
 #: Of each type: fields that are texts of 1 to 64 characters; those in brackets may be absent.
 TEXTS = {
@@ -23,6 +24,8 @@ TEXTS = {
     "validate": "code till_id [customer_id]",
     "reverse": "redemption_id code [customer_id] [till_id]",
     "revoke": "offer_id",
+    "remind": "offer_id reminder ends_on",
+    "remind_pocs": "offer_id reminder ends_on",
 }
 _REQUEST_ID = re.compile(r"[\x20-\x7e]{1,64}")
 _MONEY = re.compile(r"[0-9]{1,10}(\.[0-9]{1,2})?")

@@ -3,11 +3,13 @@
 from functools import partial
 from itertools import islice
 
-from schemas.topics import DEAD_LETTERS, LANES
+from schemas.topics import DEAD_LETTERS, REMIND
+from state.ledger import Ledger
 from streams.broker import producer
 from streams.client import new_request
 from tests.faults.load import Load
-from tests.world import Listener, World, issue, offer, redeem, wait_for
+from tests.faults.traffic import ANSWERS
+from tests.world import Listener, World, issue, offer, read_all, redeem, wait_for
 
 _ROUND = 50
 
@@ -38,7 +40,7 @@ def ask_for_every_kind(world: World) -> None:
 def carry_out(world: World, load: Load) -> None:
     """All its requests in rounds; it learns what came of one before the next."""
     settings = world.settings
-    listener = Listener(settings, *(lane.outcomes for lane in LANES), DEAD_LETTERS)
+    listener = Listener(settings, *ANSWERS)
     till, records, seen = producer(settings, linger_ms=0), load.records(), 0
     while requests := list(islice(records, _ROUND)):
         due = len({found.source for found in listener.heard}) + len(requests)
@@ -55,3 +57,16 @@ def carry_out(world: World, load: Load) -> None:
 
 def all_heard(listener: Listener, due: int) -> bool:
     return len({found.source for found in listener.hear()}) == due
+
+
+def remind(world: World) -> None:
+    """A worker that begins anew, and doesn't know what reminders it asked for, asks for those of
+    the last day."""
+    world.stop()
+    ledger = Ledger(world.settings.redis_url, world.settings.topic_prefix)
+    ledger.client.delete(f"{ledger.base}planned")
+    world.start()
+    asked = partial(read_all, world.settings, REMIND.requests)
+    wait_for("requests to remind", lambda: list(asked()))
+    answered = partial(read_all, world.settings, REMIND.outcomes)
+    wait_for("reminders", lambda: len(list(answered())) == len(list(asked())))

@@ -3,8 +3,10 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from random import Random
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 import pytest
 from redis import Redis
@@ -20,8 +22,8 @@ from tests.faults.altered_losses import (
 from tests.faults.altered_topics import ALTERED
 from tests.faults.copied_run import CopiedRun, Copies, base_of
 from tests.faults.decisions import milliseconds_of
-from tests.faults.load import Load
-from tests.faults.small_run import ask_for_every_kind, carry_out
+from tests.faults.load import Load, reminders
+from tests.faults.small_run import ask_for_every_kind, carry_out, remind
 from tests.faults.topics_seen import Topics
 from tests.faults.verifier import Verdict, Verifier
 from tests.servers import Servers
@@ -54,10 +56,12 @@ def corner(running_servers: Servers) -> Iterator[Corner]:
     try:
         ensure_topics(settings)
         world.start()
-        load = Load(REQUESTS, Random(SEED), PARTITIONS, wide=True)
+        some_minutes_ago = datetime.now(ZoneInfo(settings.time_zone)) - timedelta(minutes=5)
+        load = Load(REQUESTS, Random(SEED), PARTITIONS, True, reminders(some_minutes_ago, 1))
         world.ask(*load.offers())
         ask_for_every_kind(world)
         carry_out(world, load)
+        remind(world)
     finally:
         world.close()
     seen = Topics(settings.kafka_bootstrap_servers, settings.topic_prefix).see()
@@ -78,7 +82,7 @@ def test_a_sound_run_has_no_problem(corner: Corner) -> None:
     assert verdict.standing["capped"] == REQUESTS // 32
     for kind in ("dead letters", "replayed", "issue gap_not_elapsed", "redeem gap_not_elapsed",
                  "reverse accepted", "revoke accepted", "redeem coupon_revoked", "edit accepted",
-                 "redeem not_started", "issue request_id_conflict"):  # fmt: skip
+                 "redeem not_started", "issue request_id_conflict", "reminders"):  # fmt: skip
         assert verdict.counts[kind] > 0, kind
 
 

@@ -13,9 +13,9 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-LANES = ("offers", "issue", "redeem", "revoke")
+LANES = ("offers", "issue", "redeem", "revoke", "reminders")
 #: By transactions.
-WRITTEN = (*(f"{lane}.outcomes" for lane in LANES), "offers", "dead-letters")
+WRITTEN = (*(f"{lane}.outcomes" for lane in LANES), "offers", "reminders", "dead-letters")
 TOPICS = (*(f"{lane}.requests" for lane in LANES), *WRITTEN, "places")
 Place = tuple[str, int, int]
 #: By topic name without prefix (of committed offsets: by lane), by partition.

@@ -6,13 +6,15 @@ from typing import NamedTuple
 
 from confluent_kafka import KafkaError, Message
 
-from schemas.topics import DEAD_LETTERS, LANES
+from schemas.topics import DEAD_LETTERS, ISSUE, OFFERS, REDEEM, REVOKE
 from streams.broker import producer
 from streams.client import Place
 from streams.settings import Settings
 from tests.faults.load import Load
 from tests.world import Listener
 
+#: What comes back to those who send; workers send each other requests to remind besides.
+ANSWERS = (*(lane.outcomes for lane in (OFFERS, ISSUE, REDEEM, REVOKE)), DEAD_LETTERS)
 #: Shorter waits than this, in seconds, aren't noted.
 NOTED_S = 0.25
 
@@ -30,7 +32,7 @@ class Traffic:
     def __init__(self, settings: Settings, load: Load, rate: float, seconds: float) -> None:
         self._settings, self._load, self._rate, self._seconds = settings, load, rate, seconds
         self._dead_letters = settings.topic(DEAD_LETTERS)
-        self._listener = Listener(settings, *(lane.outcomes for lane in LANES), DEAD_LETTERS)
+        self._listener = Listener(settings, *ANSWERS)
         self._till = producer(settings, linger_ms=2)
         self._records = load.records()
         self._began = self.heard_at = time.monotonic()

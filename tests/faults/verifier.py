@@ -79,6 +79,7 @@ class Verifier:
                 decisions.note(*pair)
             remembered |= remembered_of(lane, pairs)
         decisions.judge()
+        self._reminders(seen, decisions.reminded)
         offers = decisions.offers
         verdict.issued = {each.offer_id: len(each.coupons) for each in offers.values()}
         verdict.standing = {each.offer_id: each.standing for each in offers.values()}
@@ -94,6 +95,21 @@ class Verifier:
         for name in WRITTEN:
             stable, ends = seen.stable[name], seen.ends[name]
             self.verdict.expect(stable == ends, f"{name}: open at {stable}, ends at {ends}")
+
+    def _reminders(self, seen: Seen, due: dict[str, str]) -> None:
+        """One trigger for each that was decided, keyed with its customer."""
+        found: Counter[str] = Counter()
+        for record in seen.records["reminders"]:
+            trigger = orjson.loads(record.value or b"{}")
+            reminder_id, customer_id = trigger["reminder_id"], trigger["customer_id"]
+            found[reminder_id] += 1
+            theirs = due.get(reminder_id) == customer_id == (record.key or b"").decode()
+            self.verdict.expect(theirs, f"reminders: {reminder_id} for {customer_id}")
+        twice = [reminder_id for reminder_id, count in found.items() if count > 1]
+        missing = due.keys() - found.keys()
+        self.verdict.expect(not twice, f"reminders: {len(twice)} twice, {twice[:3]}")
+        self.verdict.expect(not missing, f"reminders: {len(missing)} not sent, {[*missing][:3]}")
+        self.verdict.counts["reminders"] += found.total()
 
     def _current_offers(self, seen: Seen, decisions: Decisions) -> dict[str, int]:
         """The topic has every offer as its last change left it. Returns the offers' numbers."""

@@ -25,6 +25,7 @@ from streams.client import new_request
 from streams.issue import Issuing
 from streams.offers import Offering
 from streams.redeem import Redeeming
+from streams.remind import Reminding
 from streams.revoke import Revoking
 from streams.settings import Settings
 from tests.world import offer
@@ -50,6 +51,8 @@ class Partition:
     answers: dict[int, Said] = field(default_factory=dict)
     #: The offers that those answers made, as the `offers` topic gets them.
     offers: dict[int, Said] = field(default_factory=dict)
+    #: The triggers that those answers gave, as the `reminders` topic gets them.
+    triggers: dict[int, list[Said]] = field(default_factory=dict)
 
     @property
     def place(self) -> str:
@@ -62,9 +65,11 @@ class Desk:
     def __init__(self, settings: Settings, ledger: Ledger, now: int = NOW) -> None:
         self.settings, self.ledger, self.now = settings, ledger, now
         self.partitions: dict[tuple[str, int], Partition] = {}
-        #: Committed outcomes, by lane and partition in their order, and the `offers` topic.
+        #: Committed outcomes, by lane and partition in their order, and the topics `offers` and
+        #: `reminders`.
         self.outcomes: dict[tuple[str, int], list[Said]] = {}
         self.current_offers: dict[str, Said] = {}
+        self.reminders: list[Said] = []
         self._codes = Codes(settings.secret())
         self._epoch = 0
         self.take_over()
@@ -75,7 +80,7 @@ class Desk:
     def take_over(self) -> None:
         """Another worker begins: it has read no offer and claims every partition."""
         self.catalogue = Catalogue(self._codes, self.settings.calendar, self.settings.decimals)
-        kinds = (Offering, Issuing, Redeeming, Revoking)
+        kinds = (Offering, Issuing, Redeeming, Revoking, Reminding)
         self.works: dict[str, Any] = {
             kind.lane.name: kind(self.settings, self.catalogue) for kind in kinds
         }
@@ -151,6 +156,7 @@ class Desk:
                 known = self.current_offers.get(made["offer_id"], made)
                 newest = max(known, made, key=lambda one: int(one["version"]))
                 self.current_offers[made["offer_id"]] = newest
+            self.reminders += at.triggers.pop(offset, [])
             if said["type"] is not None:
                 log.append(said)
 
@@ -196,6 +202,7 @@ class Desk:
             current = said.pop("current", None)
             if current is not None and not said["replayed"]:
                 at.offers[offset] = as_json(current)
+            at.triggers[offset] = as_json(said.pop("triggers", []))
             at.answers[offset] = as_json(said)
         return [at.answers[offset] for offset, _ in batch]
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from schemas.times import written_day
 from streams.settings import Settings
 from tests.ledger.desk import (
     Desk,
@@ -19,6 +20,7 @@ from tests.ledger.desk import (
     stores,
     upload,
 )
+from tests.ledger.reminding import remind
 from tests.unit.audit_desk import OFFERS_BY_ID, TILLS, audited
 from tests.world import create, issue, redeem
 
@@ -58,7 +60,7 @@ class Shop:
     def go_on(self, steps: int) -> None:
         kinds: list[tuple[Callable[[], None], int]] = [
             (self.issue, 9), (self.redeem, 14), (self.reverse, 4), (self.upload, 3),
-            (self.export, 1), (self.resend, 2), (self.change, 1),
+            (self.export, 1), (self.resend, 2), (self.change, 1), (self.remind, 3),
         ]  # fmt: skip
         steps_, weights = zip(*kinds, strict=True)
         for step in self.random.choices(steps_, weights, k=steps):
@@ -131,6 +133,18 @@ class Shop:
     def resend(self) -> None:
         for offer_id in OFFERS_BY_ID:
             self.ask(resend(self.pick(*CUSTOMERS), offer_id))
+
+    def remind(self) -> None:
+        """Of what was due up to a day and a half ago, which may be too late, or a day before that;
+        now and then once more."""
+        today = self.desk.settings.calendar.day(self.desk.now // 1_000 - 43_200)
+        for offer_id, rules in OFFERS_BY_ID.items():
+            for one in rules.get("reminders", ()):
+                name = f"{one['days_before']}d-11:00-{one['channel']}"
+                ends_on = written_day(today + one["days_before"] - self.pick(0, 0, 1))
+                self.ask(remind(ends_on, name, offer_id=offer_id))
+        ends_on = written_day(today + 40)
+        self.ask(remind(ends_on, "40d-10:00-email", type_="remind_pocs", offer_id="common"))
 
     def change(self) -> None:
         offer_id = self.pick(*OFFERS_BY_ID)

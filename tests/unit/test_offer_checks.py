@@ -17,6 +17,14 @@ def days_start(starts: int, **expiry: Any) -> Sections:
     }
 
 
+def coupon_days(days: int) -> Sections:
+    return {"coupons": OFFER["coupons"] | {"expiry": {"type": "days_after_issue", "days": days}}}
+
+
+def reminder(**other: Any) -> Sections:
+    return {"days_before": 3, "at": "11:00", "channel": "sms", "content": "{code}", **other}
+
+
 @pytest.mark.parametrize(
     ("path", "never", "just"),
     [
@@ -55,6 +63,17 @@ def days_start(starts: int, **expiry: Any) -> Sections:
         ("products.exclude",
          {"products": {"brands": ["a"], "exclude": {"brands": ["a"]}}},
          {"products": {"brands": ["a"], "skus": ["s"], "exclude": {"brands": ["a"]}}}),
+        # reminders that are one, and those of before the issue
+        ("reminders",
+         {"reminders": [reminder(), reminder(content="other words")]},
+         {"reminders": [reminder(), reminder(at="11:01"), reminder(days_before=4),
+                        reminder(channel="email")]}),
+        ("poc_reminders",
+         {"poc_reminders": [{"days_before": 4, "pocs": [who]} for who in ("a", "b")]},
+         {"poc_reminders": [{"days_before": n, "pocs": ["a"]} for n in (4, 5)]}),
+        ("reminders",
+         {"reminders": [reminder(days_before=6)], **coupon_days(5)},
+         {"reminders": [reminder(days_before=5)], **coupon_days(5)}),
         # start and end
         ("redeem.start",
          {"redeem": {"start": {"type": "from_date", "at": "2026-12-31T23:59:59+05:29"}}},

@@ -6,7 +6,7 @@ import pytest
 from schemas.offers import Offer, charset_of, errors_of, lead_of_sample
 from tests.unit.written_offers import OFFER, Sections, codes, errors, paths, when
 
-#: Every section there is, as in the contract's example, but for reminders.
+#: Every section there is, as in the contract's example.
 FULL: Sections = OFFER | {
     "offer_code": "DIW10",
     "owner": "marketing@example.com",
@@ -39,6 +39,10 @@ FULL: Sections = OFFER | {
     "budget": {"discount": "2000000.00", "revenue_goal": None},
     "coupons": OFFER["coupons"]
     | {"delivery": "ours", "expiry": {"type": "days_after_issue", "days": 30}},
+    "reminders": [
+        {"days_before": 3, "at": "11:00", "channel": "sms", "content": "{code} ends {expires_at}"}
+    ],
+    "poc_reminders": [{"days_before": 4, "pocs": ["poc@example.com"]}],
     "claim": {"service": "loyalty", "holder": "gold", "ends_at": None},
 }
 
@@ -126,6 +130,11 @@ def test_what_is_wrong_is_named_by_its_path(path: str, change: Sections) -> None
         when({}, {"days": ["sun"], "from": "22:00", "to": "24:00", "dates": {}}),
         {"redeem": {"bill": {}, "org_entities": {}, "when": []}},
         {"reminders": [], "poc_reminders": []},
+        {"reminders": [
+            {"days_before": 0, "at": "00:00", "channel": "sms", "content": "{code}"},
+            {"days_before": 365, "at": "23:59", "channel": "email", "content": "last call"},
+        ]},
+        {"poc_reminders": [{"days_before": 4, "pocs": ["poc@example.com", "desk"]}]},
     ],
 )  # fmt: skip
 def test_what_an_offer_may_say(change: Sections) -> None:
@@ -142,15 +151,36 @@ def test_every_error_is_found_in_one_reading() -> None:
     ]
 
 
+def test_pocs_are_of_the_organisations_list_where_there_is_one() -> None:
+    known = "poc@example.com", "desk@example.com"
+    assert errors_of(FULL, "INR", known)[1] == []
+    assert errors_of(FULL, "INR", known[1:])[1] == [
+        ("poc_reminders.0.pocs",
+         "poc@example.com: not in the organisation's list (desk@example.com)"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "section"),
+    [
+        ("reminders.0.at", {"reminders": [{"days_before": 3, "at": "24:00", "channel": "sms",
+                                           "content": "x"}]}),
+        ("reminders.0.days_before", {"reminders": [{"days_before": -1, "at": "11:00",
+                                                    "channel": "sms", "content": "x"}]}),
+        ("reminders.0.channel", {"reminders": [{"days_before": 3, "at": "11:00",
+                                                "channel": "fax", "content": "x"}]}),
+        ("reminders.0.content", {"reminders": [{"days_before": 3, "at": "11:00",
+                                                "channel": "sms", "content": "{cod}"}]}),
+        ("poc_reminders.0.pocs", {"poc_reminders": [{"days_before": 3, "pocs": []}]}),
+    ],
+)  # fmt: skip
+def test_a_reminder_that_is_none_is_named(path: str, section: Sections) -> None:
+    assert paths(**section) == [path]
+
+
 @pytest.mark.parametrize("content", [None, [], "offer", 3])
 def test_what_is_no_mapping_is_no_offer(content: object) -> None:
     assert errors_of(content, "INR")[1]
-
-
-@pytest.mark.parametrize("section", ["reminders", "poc_reminders"])
-def test_reminders_are_refused_and_not_ignored(section: str) -> None:
-    wrong = errors(**{section: [{"days_before": 3}]})
-    assert wrong == [(section, "reminders are not sent by this version yet")]
 
 
 @pytest.mark.parametrize(

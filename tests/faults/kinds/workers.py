@@ -87,6 +87,19 @@ for _done, _story, _points in (
         add(_name, partial(_story, _point), "worker", of_ours=True)
 
 
+def _killed_reminding(point: str, scene: Scene) -> Story:
+    """Reminders are due once a minute; another worker may have the partitions they are in."""
+    place = scene.pick()
+    scene.start(place, f"reminders:{point}:1:kill")
+    yield lambda: scene.died(place)
+    scene.start(place)
+
+
+for _point in ("after_script", "after_offsets"):
+    _name = f"worker killed reminding {_point.replace('_', ' ')}"
+    add(_name, partial(_killed_reminding, _point), "worker", of_ours=True)
+
+
 def _on_revoke(scene: Scene, action: str) -> str:
     """Its partitions are taken away because another worker comes."""
     place = scene.pick()
