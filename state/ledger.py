@@ -161,6 +161,12 @@ class Ledger(Restoring):
         """One offer's hash, empty where there is none."""
         return self._answered(lambda: self.client.hgetall(f"{self.base}offer:{offer_id}"))
 
+    def tallies(self, number: int) -> dict[tuple[int, str, str], int]:
+        """How many requests of an offer were decided: by day, type, and reason or ``accepted``."""
+        found = self._answered(lambda: self.client.hgetall(f"{self.base}tallies:{number}"))
+        named = ((field.decode().split(":"), int(count)) for field, count in found.items())
+        return {(int(day), kind, result): count for (day, kind, result), count in named}
+
     # What reminders are due of ------------------------------------------------------------------
 
     def coupon_runs(self, offer_id: str) -> range:

@@ -6,7 +6,7 @@ those of issues and redemptions, and those of revokes last. A merge moves `appli
 it merges, so whoever goes on after a restorer that died begins where that one ended.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import chain
@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import msgpack
 
-from schemas.times import milliseconds_of
+from schemas.times import Calendar, milliseconds_of, to_second
 from schemas.topics import OFFERS, Lane
 from state.catalogue import code_length, fixed_codes, limits_of, series_of
 from state.decided import as_declared, or_false, packed_claim, rest_of, serial_of
@@ -38,7 +38,10 @@ class Restorer:
     """``customers``: as `Ledger.lay_out` gives it; ``now``: milliseconds since 1970; ``decimals``:
     of the organisation's currency. ``weight``: how much `take` would give, about 1 an outcome."""
 
-    def __init__(self, customers: BucketOf, now: int, memory_days: int, decimals: int) -> None:
+    def __init__(
+        self, customers: BucketOf, now: int, memory_days: int, decimals: int, calendar: Calendar
+    ) -> None:
+        self._calendar = calendar
         self._bucket_of, self._memory_days, self._decimals = customers, memory_days, decimals
         self._remembered = remembered_at(now, memory_days)
         self._numbers: dict[str, int] = {}
@@ -52,6 +55,7 @@ class Restorer:
         self._customers: list[bytes] = []
         self._redemptions: defaultdict[str, list[Any]] = defaultdict(list)
         self._ends: defaultdict[str, dict[tuple[int, int], int]] = defaultdict(dict)
+        self._tallies: defaultdict[str, Counter[tuple[int, str, str]]] = defaultdict(Counter)
         self._given: list[Fact] = []
         self._others: list[Fact] = []
         self._progress: dict[str, list[Any]] = {}
@@ -64,6 +68,10 @@ class Restorer:
             "offers": self._offers,
             "issues": _flat(self._issues),
             "customers": self._customers,
+            "tallies": {
+                offer_id: [part for (key, count) in counts.items() for part in (*key, count)]
+                for offer_id, counts in self._tallies.items()
+            },
             "ends": {offer_id: _serials_and_ends(some) for offer_id, some in self._ends.items()},
             "given": self._given,
             "redemptions": _flat(self._redemptions),
@@ -257,6 +265,8 @@ class Restorer:
         sequence = change["sequence"]
         if sequence is None:
             return
+        day = self._calendar.day(to_second(said["occurred_at"]))
+        self._tallies[said["offer_id"]][day, said["type"], said["reason"] or "accepted"] += 1
         noted = self._progress.get(said["offer_id"])
         if noted is None:
             noted = self._progress[said["offer_id"]] = [0, False, False, 0]

@@ -106,6 +106,7 @@ local function decision(op, offer, reason, ...)
     offer.sequence = offer.sequence + 1
     offer.changed = true
     sequence = offer.sequence
+    tally(offer, ops[op + OP.day], ops[op + OP.kind], reason or 'accepted')
   end
   local packed = pack({ reason or false, sequence, offer and offer.version or false, now,
                         ops[op + OP.occurred_at], ... })

@@ -19,7 +19,7 @@ local function new_offer(offer_id, fields)
     offer_id = offer_id, number = text(fields.number), closed = fields.closed == '1',
     ranges = fields.ranges and unpack_(fields.ranges) or {},
     upload = fields.upload and unpack_(fields.upload) or {},
-    before = {}, coupons = {}, kept = {},
+    before = {}, coupons = {}, kept = {}, tallies = {},
   }
   for _, name in ipairs(COUNTS) do
     offer[name] = tonumber(fields[name] or '0')
@@ -46,10 +46,31 @@ end
 -- those below it that a loss made nobody's.
 local function total_issued(offer) return offer.issued - offer.skipped end
 
+-- What was decided, by day, kind and result: for people who look at it.
+local function tally(offer, day, kind, result)
+  local of_day = offer.tallies[day]
+  if not of_day then of_day = {}; offer.tallies[day] = of_day end
+  local of_kind = of_day[kind]
+  if not of_kind then of_kind = {}; of_day[kind] = of_kind end
+  of_kind[result] = (of_kind[result] or 0) + 1
+end
+
+local function write_tallies(offer)
+  for day, kinds in pairs(offer.tallies) do
+    for kind, results in pairs(kinds) do
+      for result, count in pairs(results) do
+        call('HINCRBY', base .. 'tallies:' .. offer.number,
+             text(day) .. ':' .. kind .. ':' .. result, count)
+      end
+    end
+  end
+end
+
 local function write_offers()
   for offer_id, offer in pairs(offers) do
     if offer and offer.changed then
       local key = base .. 'offer:' .. offer_id
+      write_tallies(offer)
       for _, name in ipairs(COUNTS) do
         if offer[name] ~= offer.before[name] then write(key, name, offer[name]) end
       end

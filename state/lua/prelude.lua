@@ -21,6 +21,7 @@
 --   codes:<number>:<n>         hash    64 uploaded codes: position % 64 -> code, customer_id, issued
 --   stock:<number>:<n>         hash    64 free ones of them: index % 64 -> position
 --   audience:<number>:<gen.>   set     customer_ids that an offer may be issued to
+--   tallies:<number>           hash    <day>:<kind>:<reason, or accepted> -> how many were decided so
 --   planned                    string  the second up to which reminders were asked for
 --   ends:<number>:<second>     set     runs of RUN.coupons serials: coupons among them have this end
 --   requests:<generation>      hash    request key -> fingerprint, decision

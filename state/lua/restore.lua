@@ -16,6 +16,14 @@ for offer_id, list in pairs(content.issues) do issues(offer_of(offer_id), list) 
 for offer_id, list in pairs(content.ends) do
   for i = 1, #list, 2 do note_end(offer_of(offer_id), list[i], list[i + 1]) end
 end
+for offer_id, list in pairs(content.tallies) do
+  local offer = offer_of(offer_id)
+  offer.changed = true
+  for i = 1, #list, 4 do
+    local day, kind, result, count = unpack(list, i, i + 3)
+    for _ = 1, count do tally(offer, day, kind, result) end
+  end
+end
 for _, fact in ipairs(content.given) do
   facts.given(offer_of(fact[1]), unpack(fact, 2))
 end

@@ -19,7 +19,7 @@ from streams.settings import Settings
 
 _COUPONS_A_HASH = 64
 _KINDS = {"chain", "decisions", "offer", "coupons", "customers", "requests", "uploaded", "codes",
-          "stock", "audience", "ends"}  # fmt: skip
+          "stock", "audience", "ends", "tallies"}  # fmt: skip
 _LETTERS = {letter: lane for lane, letter in LANE_LETTERS.items()}
 
 
@@ -40,6 +40,7 @@ class Comparison:
     def run(self, report: Progress) -> None:
         self._check_names()
         self._offer_hashes()
+        self._check_tallies()
         self._ends()
         self._coupons(report)
         self._customers(report)
@@ -75,6 +76,17 @@ class Comparison:
             self._wrong(f"lacks the offer {offer_id}")
         for text in compare_registers(self._history.offers, self._state):
             self._wrong(text)
+
+    def _check_tallies(self) -> None:
+        due = {number: offer.tallies for number, offer in self._offers.items() if offer.tallies}
+        names = {str(number) for number in due} | set(self._names["tallies"])
+        for name, fields in self._state.hashes(f"tallies:{n}" for n in names):
+            counts = due.get(int(name.partition(":")[2]), Counter())
+            found = Counter({field.decode(): int(count) for field, count in fields.items()})
+            for field in sorted(found.keys() | counts.keys()):
+                if found[field] != counts[field]:
+                    text = f"{name} counts {found[field]} of {field} (day, kind, result)"
+                    self._wrong(f"{text}; due {counts[field]}")
 
     # Coupons -------------------------------------------------------------------------------------
 

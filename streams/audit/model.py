@@ -4,6 +4,7 @@ The model follows what was decided, also where that was wrong, and says what was
 """
 
 from bisect import bisect_right, insort
+from collections import Counter
 from collections.abc import Callable, Mapping
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -117,6 +118,7 @@ class OfferModel:
         #: For offers that exclude from others: customer -> (day, decided (ms)) of each issue.
         self.issues: dict[str, list[tuple[int, int]]] | None = None
         self.holes: list[tuple[int, int]] = []
+        self.tallies: Counter[str] = Counter()  # of decisions, by day, kind and result
         #: Decisions that Redis lost before they were committed can explain what others say, until
         #: counts agree again. How many may, and how many refusals and counts they do explain.
         self.lost = {"issue": 0, "redeem": 0, "ever": 0}
@@ -186,6 +188,8 @@ class OfferModel:
         self.decisions.sort(key=itemgetter(0))
         for decision in self.decisions:
             self._follow(decision)
+            day = self.calendar.day(decision.second)
+            self.tallies[f"{day}:{decision.kind}:{decision.reason or 'accepted'}"] += 1
             judge = judges.get(decision.kind)
             if judge is None:
                 change(self, decision)

@@ -80,6 +80,7 @@ class Merging:
             self._settings.now_ms(),
             self._ledger.memory_days,
             self._settings.decimals,
+            self._settings.calendar,
         )
         with self._ledger.merging(self._token) as self._merge_later, _no_collection():
             self._merge_offers()

@@ -256,7 +256,10 @@ class Desk:
     def restorer(self, customers: int = 0) -> Restorer:
         """Who expects so many of them."""
         bucket_of = self.ledger.lay_out(TOKEN, customers)
-        return Restorer(bucket_of, self.now, self.ledger.memory_days, self.settings.decimals)
+        settings = self.settings
+        return Restorer(
+            bucket_of, self.now, self.ledger.memory_days, settings.decimals, settings.calendar
+        )
 
     def _changes(self, restorer: Restorer, backwards: bool, a_call: int) -> Iterator[Any]:
         """What each merge is to put there: of offers, then lane by lane what isn't applied."""
