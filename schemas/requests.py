@@ -118,6 +118,7 @@ class OfferChange(TypedDict):
     request_id: RequestId
     offer_id: Id
     actor: Text
+    approved_by: NotRequired[Text | None]
     offer: dict[str, Any]
     occurred_at: Moment
 

@@ -63,6 +63,8 @@ LANES = (OFFERS, ISSUE, REDEEM, REVOKE, REMIND)
 CURRENT_OFFERS = Topic("offers", "offer_id", _COMPACTED)
 ORG_ENTITIES = Topic("org-entities", "till_id", _REQUESTS | {"cleanup.policy": "compact"})
 REMINDERS = Topic("reminders", "customer_id or offer_id", _KEPT)
+#: What waits for another person's approval.
+PROPOSALS = Topic("proposals", "offer_id", _COMPACTED)
 DEAD_LETTERS = Topic("dead-letters", "as it came", _KEPT)
 #: Which transactional ids a worker's place may use, so that restore can fence them all.
 PLACES = Topic("places", "transactional_id", _COMPACTED)
@@ -72,7 +74,7 @@ def all_topics() -> Iterator[Topic]:
     for lane in LANES:
         yield lane.requests
         yield lane.outcomes
-    yield from (CURRENT_OFFERS, ORG_ENTITIES, REMINDERS, DEAD_LETTERS, PLACES)
+    yield from (CURRENT_OFFERS, ORG_ENTITIES, REMINDERS, PROPOSALS, DEAD_LETTERS, PLACES)
 
 
 def lane_of(request_type: str) -> Lane | None:

@@ -157,6 +157,22 @@ class Ledger(Restoring):
 
         return self._answered(read)
 
+    def counts(self, offer_ids: Sequence[str]) -> list[dict[bytes, bytes]]:
+        """Of each offer the fields of its hash that change with every request."""
+        names = (b"issued", b"skipped", b"redeemed", b"last_issued", b"last_redeemed")
+
+        def read() -> list[list[bytes | None]]:
+            pipeline = self.client.pipeline(transaction=False)
+            for offer_id in offer_ids:
+                pipeline.hmget(f"{self.base}offer:{offer_id}", names)
+            found: list[list[bytes | None]] = pipeline.execute()
+            return found
+
+        return [
+            {name: value for name, value in zip(names, found, strict=True) if value is not None}
+            for found in self._answered(read)
+        ]
+
     def offer(self, offer_id: str) -> dict[bytes, bytes]:
         """One offer's hash, empty where there is none."""
         return self._answered(lambda: self.client.hgetall(f"{self.base}offer:{offer_id}"))

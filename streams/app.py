@@ -65,9 +65,7 @@ class RedemptionWorker:
             worker_redirect_stdouts=False,
         )
         self._channels = {lane.name: self._agent(lane) for lane in lanes}
-        self.app.web_server(
-            Pages(settings.web_port, self._ledger(), self.metrics, lambda: self.waiting_for)
-        )
+        self.app.web_server(Pages(settings, self._ledger(), self.metrics, lambda: self.waiting_for))
         self.app.service(_starter(self))
 
     def _ledger(self) -> Ledger:

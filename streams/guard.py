@@ -1,13 +1,11 @@
 """What holds for every web page, whoever adds one: who may change something, how much is taken."""
 
-import hmac
 from typing import Any
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
-from pydantic import SecretStr
 
-from streams.encryption import revealed
+from streams.pages.operators import Operator, Operators, Role
 
 #: Bytes. A search with a few hundred org entities is a tenth of that.
 MAX_LINE_BYTES = MAX_FIELD_BYTES = 8_192
@@ -18,6 +16,8 @@ LIMITS: dict[str, Any] = {
     "max_field_size": MAX_FIELD_BYTES,
     "lingering_time": 1.0,  # seconds in which a body that nobody reads is thrown away
 }
+#: What orchestrators and browsers ask for before anybody has said who they are.
+_PUBLIC = ("/", "/health", "/metrics")
 _LOOKING = (hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS)
 _HEADERS = {
     "Server": "redeemonce",
@@ -34,15 +34,28 @@ _HEADERS = {
 }
 
 
-def guarded(operator_token: SecretStr | None) -> web.Application:
-    """An application without pages yet. Whatever would change something needs the token:
-    401 without it, 403 where none is set."""
-    token = revealed(operator_token).encode()
+def guarded(operators: Operators, open_to_all: bool = True) -> web.Application:
+    """An application without pages yet. Whatever would change something needs a token: 401 without
+    a right one, 403 where nobody has any. Who it is stands in the request as ``operator``.
+
+    ``open_to_all``: looking needs none.
+    """
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.method not in _LOOKING:
-            _let_in(request, token)
+        changes = request.method not in _LOOKING
+        request["operator"] = operators.who(request.headers.get(hdrs.AUTHORIZATION, ""))
+        if changes and not operators:
+            raise web.HTTPForbidden(
+                text="Nobody may change anything here: REDEEMONCE_OPERATOR_TOKEN is not set\n"
+            )
+        public = request.path in _PUBLIC or request.path.startswith("/pages/")
+        needed = changes or not (open_to_all or public)
+        if needed and request["operator"] is None:
+            raise web.HTTPUnauthorized(
+                headers={hdrs.WWW_AUTHENTICATE: 'Bearer realm="redeemonce"'},
+                text="This needs an operator's token: Authorization: Bearer …\n",
+            )
         if (request.content_length or 0) > MAX_BODY_BYTES:
             raise web.HTTPRequestEntityTooLarge(MAX_BODY_BYTES, request.content_length or 0)
         return await handler(request)
@@ -52,18 +65,16 @@ def guarded(operator_token: SecretStr | None) -> web.Application:
     return application
 
 
-def _let_in(request: web.Request, token: bytes) -> None:
-    if not token:
-        raise web.HTTPForbidden(
-            text="Nobody may change anything here: REDEEMONCE_OPERATOR_TOKEN is not set\n"
-        )
-    scheme, _, said = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-    given = said.strip().encode(errors="surrogateescape")
-    if scheme.lower() != "bearer" or not hmac.compare_digest(given, token):
-        raise web.HTTPUnauthorized(
-            headers={hdrs.WWW_AUTHENTICATE: 'Bearer realm="redeemonce"'},
-            text="This needs the operator's token: Authorization: Bearer …\n",
-        )
+def needs(role: Role, handler: Handler) -> Handler:
+    """The handler, for those who have the role; 403 for others."""
+
+    async def checked(request: web.Request) -> web.StreamResponse:
+        operator: Operator | None = request["operator"]
+        if operator is None or not operator.may(role):
+            raise web.HTTPForbidden(text=f"This needs the role {role.value}\n")
+        return await handler(request)
+
+    return checked
 
 
 async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:

@@ -41,7 +41,7 @@ class Offering:
     def __init__(self, settings: Settings, catalogue: Catalogue) -> None:
         self.reader = Reader(self.lane.types, settings.currency, settings.decimals)
         self._calendar, self._currency = settings.calendar, settings.currency
-        self._pocs = settings.known_pocs
+        self._pocs, self._approval = settings.known_pocs, settings.approval
         self._decimals, self._catalogue = settings.decimals, catalogue
         self._current_offers = settings.topic(CURRENT_OFFERS)
 
@@ -65,12 +65,14 @@ class Offering:
             claim=claimed(request) or False,
         )
         if kind in ("create", "edit"):
-            return self._definition(plain, request["offer"])
+            return self._definition(plain, request)
         return plain if kind == "claim" else self._upload(plain, request)
 
-    def _definition(self, operation: OfferOp, content: dict[str, Any]) -> OfferOp:
-        content = {"offer_id": operation.offer_id, **content}
+    def _definition(self, operation: OfferOp, request: dict[str, Any]) -> OfferOp:
+        content = {"offer_id": operation.offer_id, **request["offer"]}
         offer, wrong = errors_of(content, self._currency, self._pocs)
+        if self._approval and request.get("approved_by") in (None, request["actor"]):
+            wrong.append(("approved_by", f"another person than {request['actor']} has to approve"))
         if offer is not None and offer.offer_id != operation.offer_id:
             if operation.kind == "edit":
                 return operation._replace(verdict=Reason.FIELD_NOT_EDITABLE, detail="offer_id")
@@ -141,6 +143,8 @@ class Offering:
         said = outcome(request, decided)
         said["offer_id"] = request["offer_id"]
         said["actor"] = request["actor"]
+        if request.get("approved_by"):
+            said["approved_by"] = request["approved_by"]
         rest = decided.content[REST:]
         more: dict[str, Any] = {}
         if decided.content[0]:
@@ -217,7 +221,8 @@ def fingerprint_of(request: dict[str, Any]) -> bytes:
         return fingerprint(kind, actor, request["part"], request["parts"], items)
     if kind == "export":
         return fingerprint(kind, actor, request["count"])
-    return fingerprint(kind, actor, request.get("offer"), claimed(request))
+    approved = [request["approved_by"]] if request.get("approved_by") else []
+    return fingerprint(kind, actor, request.get("offer"), claimed(request), *approved)
 
 
 def uploaded(request: dict[str, Any]) -> list[list[str]]:

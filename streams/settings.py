@@ -29,11 +29,10 @@ from schemas.money import decimals_of
 from schemas.times import Calendar
 from schemas.topics import Lane, Topic
 from streams.encryption import redis_address, revealed, wrong_for_kafka, wrong_for_redis
+from streams.pages.operators import TOKEN_LENGTH, Operators, read_operators
 
 #: Where files of secrets are mounted, if any.
 SECRETS = Path("/run/secrets")
-#: Of an operator's token at the least: it can't be guessed then, however fast the pages answer.
-TOKEN_LENGTH = 16
 
 
 class SettingsError(Exception):
@@ -74,6 +73,12 @@ class Settings(BaseSettings):
     web_port: int = Field(default=6066, ge=1, le=65535)
     #: Who may change something through the web pages says this; nobody may where it isn't set.
     operator_token: SecretStr | None = Field(default=None, min_length=TOKEN_LENGTH)
+    #: People with names, roles and tokens of their own: `NAME:ROLES:TOKEN`, commas between.
+    operators: SecretStr | None = None
+    #: Whether looking needs no token.
+    pages_open: bool = True
+    #: Whether an offer, or its edit, needs another person than the one who wrote it.
+    approval: bool = False
     worker_id: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,200}$")
     #: A reminder that was missed is still sent so much later; after that it isn't.
     reminder_grace_hours: int = Field(default=24, ge=0)
@@ -107,6 +112,13 @@ class Settings(BaseSettings):
         decimals_of(currency)
         return currency
 
+    @field_validator("operators")
+    @classmethod
+    def _known_operators(cls, listed: SecretStr | None) -> SecretStr | None:
+        for _ in read_operators(revealed(listed)):
+            pass
+        return listed
+
     @model_validator(mode="after")
     def _go_together(self) -> "Settings":
         wrong = list(chain(wrong_for_kafka(self), wrong_for_redis(self), self._wrong_grace()))
@@ -121,6 +133,9 @@ class Settings(BaseSettings):
                 f"REDEEMONCE_REMINDER_GRACE_HOURS: {self.reminder_grace_hours} hours are more than "
                 f"the {self.request_memory_days} of REDEEMONCE_REQUEST_MEMORY_DAYS"
             )
+
+    def who_operates(self) -> Operators:
+        return Operators(revealed(self.operator_token), revealed(self.operators))
 
     def now_ms(self) -> int:
         """Milliseconds since 1970 by the worker's clock."""

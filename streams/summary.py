@@ -20,27 +20,34 @@ def summary(fields: dict[bytes, bytes]) -> dict[str, Any]:
         claim,
         stores,
     )
-    issued, redeemed = total_issued(fields), int(fields[b"redeemed"])
     return {
         "offer_id": offer["offer_id"],
         "name": offer["name"],
         "version": int(fields[b"version"]),
-        "issued": issued,
-        "redeemed": redeemed,
-        "redemption_rate": round(redeemed / issued, 6) if issued else None,
+        **counts_of(fields),
         "created_at": utc_moment(int(fields[b"created_at"])),
         "created_by": fields[b"created_by"].decode(),
         "modified_at": utc_moment(int(fields[b"modified_at"])),
         "modified_by": fields[b"modified_by"].decode(),
+        "offer": offer,
+    }
+
+
+def counts_of(fields: dict[bytes, bytes]) -> dict[str, Any]:
+    """How an offer is going, of those fields of its hash that `Ledger.counts` reads."""
+    issued, redeemed = total_issued(fields), int(fields.get(b"redeemed", 0))
+    return {
+        "issued": issued,
+        "redeemed": redeemed,
+        "redemption_rate": round(redeemed / issued, 6) if issued else None,
         "last_issued_at": _moment(fields.get(b"last_issued")),
         "last_redeemed_at": _moment(fields.get(b"last_redeemed")),
-        "offer": offer,
     }
 
 
 def total_issued(fields: dict[bytes, bytes]) -> int:
     """How many coupons were issued. What a loss made nobody's counts in serials only."""
-    return int(fields[b"issued"]) - int(fields.get(b"skipped", 0))
+    return int(fields.get(b"issued", 0)) - int(fields.get(b"skipped", 0))
 
 
 def _moment(milliseconds: bytes | None) -> str | None:

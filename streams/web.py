@@ -1,9 +1,10 @@
-"""The worker's pages: offers for people, `/health` for the orchestrator, `/metrics` for graphs."""
+"""The worker's web server: pages for people, their JSON, `/health` for the orchestrator, `/metrics`
+for graphs."""
 
-import html
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from importlib.resources import files
 from typing import Any
 
 import orjson
@@ -17,47 +18,45 @@ from streams.code_space import code_space
 from streams.encryption import refused
 from streams.guard import LIMITS, guarded
 from streams.metrics import Metrics
+from streams.pages.api import Api, as_json
 from streams.restart import leave
-from streams.settings import read_settings
-from streams.summary import summary
-
-_PAGE = """<!doctype html><meta charset=utf-8><title>Offers</title>
-<style>body{{font:15px system-ui;margin:2em}}td,th{{padding:.3em .8em;text-align:left}}
-td.n{{text-align:right}}tr:nth-child(even){{background:#f4f4f4}}</style>
-<h1>Offers</h1><p>{count} offers</p>
-<table><tr><th>Offer<th>Name<th>Expiry<th>Claimed by<th>Issued<th>Redeemed<th>Rate</tr>
-{rows}</table>"""
+from streams.settings import Settings
 
 _CODE_SPACES_S = 15.0
+_KINDS = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
 
 
 class Pages(Service):
-    """Serves on ``port`` until stopped. ``ready`` says whether the worker decides."""
+    """Serves until stopped. ``ready`` says what the worker waits for, None where it decides."""
 
     def __init__(
-        self, port: int, ledger: Ledger, metrics: Metrics, ready: Callable[[], str | None],
-        **more: Any,
+        self, settings: Settings, ledger: Ledger, metrics: Metrics,
+        ready: Callable[[], str | None], **more: Any,
     ) -> None:  # fmt: skip
         super().__init__(**more)
-        self._port, self._ledger, self._metrics, self._ready = port, ledger, metrics, ready
+        self._settings, self._ledger = settings, ledger
+        self._metrics, self._ready = metrics, ready
         self._look_again = 0.0
+        folder = files("streams.pages") / "static"
+        self._files = {one.name: one.read_bytes() for one in folder.iterdir()}
 
     async def on_start(self) -> None:
         await self._look_in()
-        application = guarded(read_settings().operator_token)
-        application.router.add_get("/", self._page)
-        application.router.add_get("/offers", self._offers)
-        application.router.add_get("/offers/{offer_id}", self._offer)
+        settings = self._settings
+        application = guarded(settings.who_operates(), settings.pages_open)
+        application.router.add_get("/", self._file)
+        application.router.add_get("/pages/{name}", self._file)
+        Api(settings, self._ledger).add_to(application.router)
         application.router.add_get("/health", self._health)
         application.router.add_get("/metrics", self._figures)
         self._runner = web.AppRunner(application, access_log=None, **LIMITS)
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, port=self._port, shutdown_timeout=1).start()
+            await web.TCPSite(self._runner, port=settings.web_port, shutdown_timeout=1).start()
         except OSError as error:
             leave(
-                f"The web pages can't use port {self._port} ({error.strerror}): another worker or "
-                "program has it. Set REDEEMONCE_WEB_PORT to a free one for this worker."
+                f"The web pages can't use port {settings.web_port} ({error.strerror}): another "
+                "worker or program has it. Set REDEEMONCE_WEB_PORT to a free one for this worker."
             )
 
     async def on_stop(self) -> None:
@@ -74,7 +73,7 @@ class Pages(Service):
     async def _health(self, _: web.Request) -> web.Response:
         waiting_for = self._ready()
         body = {"status": "ready"} if waiting_for is None else {"status": waiting_for}
-        return _json(body, 200 if waiting_for is None else 503)
+        return as_json(body, 200 if waiting_for is None else 503)
 
     async def _figures(self, _: web.Request) -> web.Response:
         with suppress(LedgerAway):  # what the worker counts itself is shown in any case
@@ -101,50 +100,10 @@ class Pages(Service):
             }
         )
 
-    async def _offers(self, _: web.Request) -> web.Response:
-        try:
-            return _json(await self._summaries())
-        except LedgerAway as away:
-            return _json({"error": str(away)}, 503)
-
-    async def _offer(self, request: web.Request) -> web.Response:
-        try:
-            fields = await self._ledger.in_thread(
-                self._ledger.offer, request.match_info["offer_id"]
-            )
-        except LedgerAway as away:
-            return _json({"error": str(away)}, 503)
-        if not fields:
-            return _json({"error": "no such offer"}, 404)
-        return _json(summary(fields) | {"code_space": code_space(fields)})
-
-    async def _page(self, _: web.Request) -> web.Response:
-        try:
-            offers = await self._summaries()
-        except LedgerAway as away:
-            return web.Response(text=str(away), status=503)
-        rows = "\n".join(_row(offer) for offer in offers)
-        page = _PAGE.format(count=len(offers), rows=rows)
-        return web.Response(text=page, content_type="text/html")
-
-    async def _summaries(self) -> list[dict[str, Any]]:
-        _, changed = await self._ledger.in_thread(self._ledger.changed_offers)
-        return [summary(fields) for fields in changed]
-
-
-def _row(offer: dict[str, Any]) -> str:
-    claim, expiry = offer["offer"]["claim"], offer["offer"]["expiry"]
-    rate = offer["redemption_rate"]
-    texts = [
-        offer["offer_id"],
-        offer["name"],
-        expiry.get("at", "with campaign"),
-        f"{claim['service']} {claim['holder']}" if claim else "",
-    ]
-    numbers = [offer["issued"], offer["redeemed"], "" if rate is None else f"{rate:.2%}"]
-    cells = [f"<td>{html.escape(text)}" for text in texts]
-    return "<tr>" + "".join(cells + [f"<td class=n>{number}" for number in numbers])
-
-
-def _json(content: Any, status: int = 200) -> web.Response:
-    return web.Response(body=orjson.dumps(content), status=status, content_type="application/json")
+    async def _file(self, request: web.Request) -> web.Response:
+        name = request.match_info.get("name", "index.html")
+        content = self._files.get(name)
+        if content is None:
+            raise web.HTTPNotFound
+        kind = _KINDS[name.rpartition(".")[2]]
+        return web.Response(body=content, content_type=kind, charset="utf-8")

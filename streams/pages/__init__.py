@@ -1,0 +1,1 @@
+"""The web pages: what they show, what they may change, and who may."""
