@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-.PHONY: install demo test lint bench soak clean
+.PHONY: install demo test lint bench screenshots soak clean
 MINUTES ?= 60
 ENGINES ?= ours,streams,quix,faust
 
@@ -34,6 +34,10 @@ bench: $(VENV)/.bench
 $(VENV)/.bench: $(BIN)/redeemonce
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@touch $@
+
+# The pictures of the README, of pages that a worker serves here and now.
+screenshots: install
+	$(BIN)/python -m tests.pages.screenshots
 
 # Every kind of fault, in rounds of five minutes with a seed each: make soak MINUTES=60
 soak: install

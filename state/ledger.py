@@ -138,11 +138,17 @@ class Ledger(Restoring):
 
         All of them after another opening: a change that Redis lost may have been learned.
         """
-        stamp, changed = await self.in_thread(self.changed_offers, catalogue.stamp)
-        if stamp // STAMPS_AN_EPOCH != catalogue.stamp // STAMPS_AN_EPOCH:
-            stamp, changed = await self.in_thread(self.changed_offers)
+        stamp, changed, anew = await self.in_thread(self.news, catalogue.stamp)
+        if anew:
             catalogue.forget()
         catalogue.learn(stamp, changed)
+
+    def news(self, since: int) -> tuple[int, list[dict[bytes, bytes]], bool]:
+        """As `changed_offers`; True: these are all there are, since the ledger was opened anew."""
+        stamp, changed = self.changed_offers(since)
+        if stamp // STAMPS_AN_EPOCH == since // STAMPS_AN_EPOCH:
+            return stamp, changed, False
+        return (*self.changed_offers(), True)
 
     def changed_offers(self, since: int = 0) -> tuple[int, list[dict[bytes, bytes]]]:
         """The newest stamp, and the hashes of offers changed after ``since``, oldest first."""

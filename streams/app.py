@@ -161,7 +161,8 @@ class Process(faust.Worker):
     """The process around the app: a signal first drains the sources, then stops Faust."""
 
     def __init__(self, worker: RedemptionWorker) -> None:
-        super().__init__(worker.app, loglevel="INFO", redirect_stdouts=False, quiet=True)
+        super().__init__(worker.app, override_logging=False, redirect_stdouts=False, quiet=True)
+        self.spinner = None  # it writes to the terminal among the lines of the log
         self._redemption_worker = worker
 
     async def _stop_on_signal(self, signal: Any) -> None:

@@ -12,11 +12,12 @@ from schemas.topics import Lane
 from state.catalogue import Catalogue
 from state.layout import Head, Operation
 from state.ledger import Chain, Decided, Ledger, LedgerAway, Stale, Transition
-from streams.batches import Batch, Emission, Part, Share, divided
+from streams.batches import Batch, Emission, Part, Record, Share, divided
 from streams.fault_points import reach
 from streams.metrics import LaneMetrics
 from streams.outcomes import Outgoing
 from streams.settings import Settings
+from streams.tracing import span
 
 logger = logging.getLogger("redeemonce")
 _PAUSE_S = 0.2
@@ -81,6 +82,7 @@ class Decider:
     ) -> None:
         self.work, self.ledger, self.catalogue, self.metrics = work, ledger, catalogue, metrics
         self._outgoing, self._now_ms = Outgoing(work.lane, settings), settings.now_ms
+        self._logs_decisions = settings.log_decisions
         self._more = getattr(work, "more_emissions", None)
         self._look_up = getattr(work, "look_up", None)
 
@@ -91,7 +93,8 @@ class Decider:
         an offer changed meanwhile, or Redis was away, it goes on from the first undecided piece.
         """
         try:
-            await self._decide_all(batch)
+            with span(f"decide {self.work.lane.name}", records=len(batch)):
+                await self._decide_all(batch)
         except Exception as error:
             batch.fail(error)
             raise
@@ -111,6 +114,7 @@ class Decider:
                 logger.warning("%s; %d %s requests wait", away, len(batch), self.work.lane.name)
                 await asyncio.sleep(_PAUSE_S)
         self.metrics.batch_seconds.observe(time.perf_counter() - began)
+        self.metrics.batch_records.observe(len(batch))
         self._note_replays(self.ledger.told_again - told_again)
 
     def _note_replays(self, count: int) -> None:
@@ -195,6 +199,15 @@ class Decider:
             if self._more is not None:
                 emissions += self._more(outcome)
             results[outcome["reason"] or outcome["outcome"]] += 1
+            if self._logs_decisions:
+                logger.info("decided", extra=_of_decision(outcome, part, record))
             emissions.append(self._outgoing.outcome(part, record, outcome))
         self.metrics.count(results)
         return emissions
+
+
+def _of_decision(outcome: dict[str, Any], part: Part, record: Record) -> dict[str, Any]:
+    """What a line of the log says beside its message."""
+    names = ("type", "request_id", "offer_id", "outcome", "reason", "replayed")
+    said = {name: outcome.get(name) for name in names}
+    return {**said, "partition": part.partition, "offset": record.offset}

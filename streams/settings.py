@@ -84,6 +84,9 @@ class Settings(BaseSettings):
     reminder_grace_hours: int = Field(default=24, ge=0)
     #: The organisation's people who can be reminded of offers, with commas between; empty: anyone.
     pocs: str = ""
+    log_format: Literal["text", "json"] = "text"
+    #: Whether the log has a line for each decision, with its request's id.
+    log_decisions: bool = False
     #: Added to this machine's clock: for trying what a later day brings.
     clock_offset_seconds: int = 0
     #: Of each topic that doesn't exist yet.

@@ -12,7 +12,7 @@ from mode import Service
 
 from schemas.topics import Lane
 from streams.batches import Batch
-from streams.log import BATCH_S, Log
+from streams.log import BATCH_S, LAG_S, Log
 from streams.restart import start_again
 
 T = TypeVar("T")
@@ -83,8 +83,12 @@ class Source(Service):
         try:
             await self._on_kafka_thread(self._log.start)
             self.joined.set()
+            look_again = 0.0
             while not self._draining:
                 await take_turn(self._log, self._channel.put, self._on_kafka_thread)
+                if time.monotonic() >= look_again:
+                    look_again = time.monotonic() + LAG_S
+                    await self._on_kafka_thread(self._log.look_at_lag)
             await self._on_kafka_thread(self._log.close)
         except TimeoutError:
             start_again(f"{self.lane.name}: Kafka or Redis took longer than a batch may")

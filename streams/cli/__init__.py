@@ -19,7 +19,9 @@ from streams.cli.offers import offers
 from streams.cli.org import org
 from streams.cli.send import send
 from streams.cli.servers import down, up, worker
+from streams.cli.tail import tail
 from streams.cli.uploads import audience, stores, upload_codes
+from streams.cli.watch import watch
 from streams.settings import SettingsError
 
 
@@ -31,7 +33,22 @@ def redeemonce() -> None:
 
 for command in (upload_codes, audience, stores):
     offers.add_command(command)
-for command in (demo, up, down, worker, offers, org, send, issue, codes, audit_, rebuild, bench):
+for command in (
+    demo,
+    up,
+    down,
+    worker,
+    offers,
+    org,
+    send,
+    issue,
+    codes,
+    watch,
+    tail,
+    audit_,
+    rebuild,
+    bench,
+):
     redeemonce.add_command(command)
 
 

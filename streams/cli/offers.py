@@ -8,8 +8,9 @@ import click
 from schemas.times import to_second
 from streams.cli.common import FILE, SERVICES, actor_option, ledger_of, offer_fields
 from streams.cli.files import read_column, read_offers
-from streams.cli.output import console, json_option, print_json, print_outcomes, refuse_input, table
+from streams.cli.output import json_option, print_json, print_outcomes, refuse_input
 from streams.cli.shown import offer_in_words
+from streams.cli.watch import list_
 from streams.client import ask, new_request
 from streams.code_space import code_space
 from streams.history import history
@@ -25,11 +26,15 @@ def offers() -> None:
     """Create, edit, look at, claim and revoke offers."""
 
 
+offers.add_command(list_)
+
+
 @offers.command()
 @click.argument("file", type=FILE)
 @actor_option
+@click.option("--approved-by", help="Who approves of it, where offers need that.")
 @json_option
-def apply(file: Path, actor: str, as_json: bool) -> None:
+def apply(file: Path, actor: str, approved_by: str | None, as_json: bool) -> None:
     """Create the offers of a YAML or JSON file, or edit those that exist."""
     settings = read_settings()
     found, errors = read_offers(file, settings.currency, settings.known_pocs)
@@ -42,41 +47,11 @@ def apply(file: Path, actor: str, as_json: bool) -> None:
             offer_id=offer["offer_id"],
             actor=actor,
             offer=offer,
+            **({"approved_by": approved_by} if approved_by else {}),
         )
         for offer in found
     ]
     print_outcomes(ask(settings, requests), as_json, "applied")
-
-
-@offers.command("list")
-@json_option
-def list_(as_json: bool) -> None:
-    """All offers, the one changed last at the bottom."""
-    _, found = ledger_of(read_settings()).changed_offers()
-    if as_json:
-        for fields in found:
-            print_json(summary(fields))
-        return
-    shown = table("offer", "name", "expiry", "claimed by", "issued>", "redeemed>", "rate>")
-    for fields in found:
-        one = summary(fields)
-        shown.add_row(*cells(one))
-    console.print(shown)
-
-
-def cells(one: dict[str, Any]) -> list[str]:
-    """An offer's row: what it is and how it is going."""
-    offer, rate = one["offer"], one["redemption_rate"]
-    claim = offer["claim"]
-    return [
-        one["offer_id"],
-        one["name"],
-        offer["expiry"].get("at", "with campaign"),
-        f"{claim['service']} {claim['holder']}" if claim else "",
-        f"{one['issued']:,}",
-        f"{one['redeemed']:,}",
-        "" if rate is None else f"{rate:.2%}",
-    ]
 
 
 @offers.command()

@@ -1,12 +1,10 @@
 """`redeemonce up`, `down` and `worker`: the servers, and the program between them."""
 
-import logging
-import sys
-
 import click
 
 from deploy import local
 from schemas.topics import LANES
+from streams import logs, tracing
 from streams.broker import ensure_topics
 from streams.cli.output import json_option, print_json
 from streams.settings import read_settings
@@ -65,11 +63,10 @@ def worker(agents: str) -> None:
             f"{', '.join(unknown) or 'none'}; there are {known}", param_hint="--agents"
         )
     settings = read_settings()
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    logs.configure(settings)
+    tracing.configure()
     # Faust takes a second to load: only the worker needs it.
     from streams.app import Process, RedemptionWorker
 
-    # The threads that wait for Kafka and Redis must not wait for a batch being judged too.
-    sys.setswitchinterval(0.0005)
     lanes = [lane for lane in LANES if lane.name in chosen]
     Process(RedemptionWorker(settings, lanes)).execute_from_commandline()

@@ -111,10 +111,9 @@ class Directory:
         return Found(len(found), counted)
 
     def _refresh(self) -> None:
-        stamp, changed = self._ledger.changed_offers(self._stamp)
-        if stamp < self._stamp:  # another ledger: a change that this one lost may be known
+        stamp, changed, anew = self._ledger.news(self._stamp)
+        if anew:
             self._known.clear()
-            stamp, changed = self._ledger.changed_offers()
         for fields in changed:
             one = listed(fields)
             self._known[one["offer_id"]] = one

@@ -13,6 +13,7 @@ from tests.benchmarks.ground import ground
 from tests.benchmarks.growth import GROWN, LEDGER, grow, grow_ledger
 from tests.benchmarks.issue import measure_issue
 from tests.benchmarks.measuring.latency import Pace
+from tests.benchmarks.reminders import measure_reminders
 from tests.benchmarks.replays import measure_audit, measure_rebuild
 from tests.benchmarks.report.book import Book
 
@@ -112,6 +113,18 @@ def issue(book: Book, coupons: int, runs: int) -> None:
     """Coupons issued from a backlog, and what each takes in Redis."""
     with ground() as servers:
         measure_issue(servers, book, coupons, runs)
+
+
+@benchmarks.command()
+@click.option("--coupons", default=3_000_000, show_default=True, help="All reminded of at once.")
+@click.option("--rate", default=500, show_default=True, help="Redeems a second beside it.")
+@seconds_option(20.0)
+@runs_option
+@click.pass_obj
+def reminders(book: Book, coupons: int, rate: int, seconds: float, runs: int) -> None:
+    """Reminders due in the same minute, and what tills wait meanwhile."""
+    with ground() as servers:
+        measure_reminders(servers, book, coupons, Pace(rate, 5.0, seconds), runs)
 
 
 @benchmarks.command()

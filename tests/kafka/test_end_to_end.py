@@ -204,9 +204,7 @@ def test_the_pages_show_offers_figures_and_readiness(world: World) -> None:
     assert status == 200
     found = json.loads(one)
     assert found.pop("code_space")["possible"] > 0
-    assert ["codes", ["Each coupon has a code of its own: 10 letters and digits."]] in (
-        found.pop("in_words")
-    )
+    assert ["where and when", ["At every till."]] in found.pop("in_words")
     assert [day["issue"] for day in found.pop("decided")["by_day"]] == [1]
     assert found == next(each for each in listed if each["offer_id"] == "shown")
     assert (json.loads(one)["issued"], json.loads(one)["redeemed"]) == (1, 0)

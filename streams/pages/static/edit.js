@@ -21,7 +21,7 @@ export async function edit(id) {
   const content = () => (known ? { ...form.read(), offer_id: id } : form.read());
 
   async function look() {
-    const found = await post("/api/preview", content());
+    const found = await post("/api/preview", known ? { ...content(), claim: known.offer.claim } : content());
     const left = form.showErrors(found.errors);
     const count = found.errors.length;
     errors.textContent = left.length ? left.join("; ") : count ? `${count === 1 ? "One field is" : `${count} fields are`} not right yet.` : "";

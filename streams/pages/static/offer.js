@@ -10,6 +10,7 @@ export async function details(id) {
   const path = `/offers/${encodeURIComponent(id)}`;
   const live = el("div");
   const changes = el("section");
+  const config = el("pre");
   const said = el("div", { id: "said" });
 
   async function refresh() {
@@ -21,6 +22,7 @@ export async function details(id) {
   let version = null;
   async function lookAtHistory(offer) {
     version = offer.version;
+    config.textContent = JSON.stringify(offer.offer, null, 2);
     changes.replaceChildren(el("h2", {}, "History of changes"), history(await get(`${path}/history`)));
   }
 
@@ -63,7 +65,8 @@ export async function details(id) {
   }
 
   await refresh();
-  return { node: el("div", {}, said, actions, live, changes), refresh };
+  const full = el("details", { class: "card" }, el("summary", {}, "Full configuration"), config);
+  return { node: el("div", {}, said, actions, live, full, changes), refresh };
 }
 
 function state(offer) {
@@ -84,13 +87,12 @@ function state(offer) {
       el("div", {}, el("b", { id: "redeemed" }, number(offer.redeemed)), "redeemed"),
       el("div", {}, el("b", { id: "rate" }, share(offer.redemption_rate)), "redemption rate")),
     el("div", { class: "grid" },
-      el("section", {}, el("h2", {}, "Information"), el("dl", {}, facts.map(([name, text]) => [el("dt", {}, name), el("dd", {}, text)]))),
-      el("section", {}, el("h2", {}, "In words"), offer.in_words.map(([, texts]) => el("ul", { class: "words" }, texts.map((text) => el("li", {}, text))))),
+      el("section", { id: "over-time" }, el("h2", {}, "Over time"),
+        decided.by_day.length ? columns(decided.by_day, "Redemptions and issues by day") : el("p", { class: "soft" }, "Nothing happened yet.")),
       el("section", { id: "refusals" }, el("h2", {}, "Refused, by reason"),
         decided.refused.length ? bars(decided.refused.map((one) => [`${one.type}: ${words(one.reason).toLowerCase()}`, one.count]), "Refusals by reason") : el("p", { class: "soft" }, "Nothing was refused.")),
-      el("section", { id: "over-time" }, el("h2", {}, "Over time"),
-        decided.by_day.length ? columns(decided.by_day, "Redemptions and issues by day") : el("p", { class: "soft" }, "Nothing happened yet."))),
-    el("details", { class: "card" }, el("summary", {}, "Full configuration"), el("pre", {}, JSON.stringify(offer.offer, null, 2))));
+      el("section", {}, el("h2", {}, "Information"), el("dl", {}, facts.map(([name, text]) => [el("dt", {}, name), el("dd", {}, text)]))),
+      el("section", {}, el("h2", {}, "In words"), offer.in_words.map(([, texts]) => el("ul", { class: "words" }, texts.map((text) => el("li", {}, text)))))));
 }
 
 function history(entries) {

@@ -87,6 +87,13 @@ KINDS = (
         (*COSTS, REDIS_MEMORY, REDIS_RESIDENT, DISK, OTHERS),
     ),
     Kind(
+        "reminders", "Reminders due in the same minute",
+        "One to the recipient of each coupon; tills redeem at a steady pace, first alone, then "
+        "while the reminders are sent. Their rate goes by the broker's stamps.",
+        "reminders", "who",
+        (RATE, WHOLE, P50, P99), (LONGEST, *COSTS, SENT, MISSING, OTHERS),
+    ),
+    Kind(
         "rebuild", "`rebuild`: the ledger made again from the outcomes",
         "Half of them issues, half of them redeems; Redis is empty at the start.",
         "outcomes", "", (RATE, WITH_START, *COSTS, OTHERS),
