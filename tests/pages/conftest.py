@@ -5,10 +5,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from schemas.topics import ISSUE
 from tests.pages.browser import browsing
 from tests.servers import Servers
-from tests.world import Found, World, organisation, redeem
+from tests.world import World, organisation, redeem
 
 TOKEN = "an operator's token"
 ANNA, BOB = "anna-and-her-own-token", "bob-and-his-own-token"
@@ -28,9 +27,6 @@ class Shop(World):
 
     def environment(self, place: str = "w0", port: int | None = None) -> dict[str, str]:
         return super().environment(place, port) | self.more
-
-    def outcomes_of_issues(self) -> list[Found]:
-        return self.outcomes(ISSUE)
 
     def redeem(self, code: str, customer_id: str) -> None:
         """As a till somewhere else does."""

@@ -50,7 +50,9 @@ export async function details(id) {
       wrong.textContent = "";
       try {
         const told = await doIt((text) => { go.textContent = text; });
-        said.replaceChildren(el("p", { class: "notice good" }, told));
+        const [text, codes] = [told].flat();
+        said.replaceChildren(el("p", { class: "notice good" }, text),
+          ...(codes ? [el("details", { class: "card", open: true }, el("summary", {}, "Codes"), el("pre", { id: "codes" }, codes))] : []));
         dialog.close();
         version = null;
         await refresh();
@@ -205,19 +207,20 @@ function issue(id) {
     doIt: async (progress) => {
       const rows = await columnsOf(file, "customer_id");
       const begun = `${me.name}-${Date.now().toString(36)}`.slice(0, 40);
-      const refused = [];
+      const refused = [], codes = ["customer_id,code"];
       for (let first = 0; first < rows.length; first += 100) {
         const requests = rows.slice(first, first + 100).map((row, at) => ({
           type: "issue", request_id: `${begun}-${first + at}`, offer_id: id, customer_id: row.customer_id,
           service: service.value, holder: holder.value.trim(),
         }));
         const found = await post("/api/requests", requests);
+        codes.push(...found.filter(({ outcome }) => outcome.code).map(({ outcome }) => `${outcome.customer_id},${outcome.code}`));
         refused.push(...found.filter(({ outcome }) => outcome.outcome !== "accepted").map(({ request, outcome }) => `${request.customer_id}: ${reasonOf(outcome)}`));
         progress(`${Math.min(first + 100, rows.length)} of ${rows.length}`);
       }
       const issued = `${number(rows.length - refused.length)} of ${number(rows.length)} issued.`;
       if (refused.length) throw new Error(`${issued} Refused: ${refused.slice(0, 10).join("; ")}`);
-      return issued;
+      return [issued, codes.join("\n")];
     },
   };
 }
