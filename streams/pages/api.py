@@ -9,6 +9,8 @@ from aiohttp import web
 
 from schemas.offers import Offer, errors_of
 from schemas.publish import published
+from schemas.requests import REQUESTS
+from schemas.topics import REMIND, lane_of
 from state.ledger import Ledger, LedgerAway
 from streams.broker import BrokerError
 from streams.code_space import code_space
@@ -23,6 +25,8 @@ from streams.settings import Settings
 from streams.words import by_part, in_words
 
 T = TypeVar("T")
+#: Workers remind by themselves.
+_ASKED_FOR = [name for name in REQUESTS if lane_of(name) is not REMIND]
 
 
 class Api:
@@ -132,9 +136,12 @@ class Api:
         if len(wanted) > MOST_REQUESTS:
             return as_json({"error": f"more than {MOST_REQUESTS} requests"}, 400)
         for number, one in enumerate(wanted):
-            if type(one) is not dict or type(one.get("type")) is not str:
+            if type(one) is not dict or one.get("type") not in _ASKED_FOR:
                 return as_json(
-                    {"error": f"request {number}: an object with a type is expected"}, 400
+                    {
+                        "error": f"request {number}: type: one of {', '.join(_ASKED_FOR)} is expected"
+                    },
+                    400,
                 )
         return await self._answered(self._desk.ask, wanted, request["operator"])
 

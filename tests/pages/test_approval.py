@@ -103,6 +103,14 @@ def test_looking_needs_a_token_where_pages_arent_open(
         assert (path, token, status) == (path, token, due)
 
 
+def test_what_is_no_request_of_a_person_is_named(careful: Shop) -> None:
+    for content in ({"type": "remind"}, [create("x"), {"type": "nothing"}], "text", [[]]):
+        status, why = said(careful, "/api/requests", BOB, content)
+        assert (status, "type: one of issue," in str(why)) == (400, True), content
+    assert said(careful, "/api/requests", BOB, [create("x")] * 501)[0] == 413
+    assert said(careful, "/api/requests", BOB, [{}] * 501)[0] == 400
+
+
 def test_who_only_looks_changes_nothing(careful: Shop) -> None:
     assert said(careful, "/api/requests", _CARL, create("carls"))[0] == 403
     assert said(careful, "/api/proposals", _CARL, offer("carls"))[0] == 403
