@@ -12,12 +12,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-import yaml
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 from redis import Redis
 
 from deploy import kafka, record, redis
-from deploy.jars import kafka_version
 from deploy.local import (
     Stack,
     StackError,
@@ -236,12 +234,3 @@ def test_an_interrupted_start_leaves_nothing_running(tmp_path: Path) -> None:
     assert starter.wait(timeout=30) != 0
     assert down(tmp_path) == []
     assert port_is_free(port)
-
-
-def test_containers_run_the_broker_with_the_same_settings() -> None:
-    services = yaml.safe_load((REPOSITORY / "deploy" / "compose.yaml").read_text())["services"]
-    environment = services["kafka"]["environment"]
-
-    for name, value in kafka.broker_settings().items():
-        assert str(environment[f"KAFKA_{name.upper().replace('.', '_')}"]) == value
-    assert services["kafka"]["image"] == f"apache/kafka:{kafka_version()}"
