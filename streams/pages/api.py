@@ -137,12 +137,8 @@ class Api:
             return as_json({"error": f"more than {MOST_REQUESTS} requests"}, 400)
         for number, one in enumerate(wanted):
             if type(one) is not dict or one.get("type") not in _ASKED_FOR:
-                return as_json(
-                    {
-                        "error": f"request {number}: type: one of {', '.join(_ASKED_FOR)} is expected"
-                    },
-                    400,
-                )
+                text = f"request {number}: type: one of {', '.join(_ASKED_FOR)} is expected"
+                return as_json({"error": text}, 400)
         return await self._answered(self._desk.ask, wanted, request["operator"])
 
     async def _propose(self, request: web.Request) -> web.Response:
