@@ -111,8 +111,7 @@ def test_each_active_coupon_at_its_moment(world: World) -> None:
     assert all(0 <= late < 10 for late in sent), sent
 
 
-@pytest.mark.parametrize("point", ["after_script", "after_offsets"])
-def test_missed_moments_are_caught_up_once_though_workers_die(world: World, point: str) -> None:
+def test_missed_moments_are_caught_up_once_though_workers_die(world: World) -> None:
     # given
     due = Due(world)
     world.reasons(due.offer(), due.offer("x"))
@@ -121,7 +120,7 @@ def test_missed_moments_are_caught_up_once_though_workers_die(world: World, poin
     world.stop()
 
     # when
-    due.start_worker(3_600, armed=f"reminders:{point}:1:kill")
+    due.start_worker(3_600, armed="reminders:after_offsets:1:kill")
     world.workers["w0"].wait(60)
     due.start_worker(3_660)
     wait_for("reminders", lambda: len(triggers(world)) >= 21)

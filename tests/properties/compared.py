@@ -96,7 +96,7 @@ class Compared(RuleBasedStateMachine):
         return found
 
     def compare(self, request: Request, said: Said) -> None:
-        foreseen = self.oracle.answer(request)
+        foreseen = self.oracle.answer(request, self.desk.now)
         if not foreseen["replayed"]:
             foreseen["decided_at"] = utc_moment(self.desk.now)
         self.wrong += differences(foreseen, said)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from tests.ledger.desk import audience, resend, reverse, revoke
+from tests.ledger.reminding import remind
 from tests.properties.drawn import customers, parts
 from tests.properties.machine import LedgerMachine, early, late, moments, numbers, offer_ids
 from tests.world import issue, redeem
@@ -58,6 +59,17 @@ class Coupons(LedgerMachine):
     @rule(number=numbers, offer_id=offer_ids, who=customers, at=late)
     def resend(self, number: int, offer_id: str, who: str, at: str) -> None:
         self.lay(number, resend(who, offer_id, occurred_at=at))
+
+    @rule(
+        offer_id=offer_ids,
+        what=st.sampled_from(
+            [*[("2026-11-30", 4), ("2026-12-31", 35)] * 3, ("2026-12-31", 4), ("2026-11-22", 35)]
+        ),
+    )
+    def remind(self, offer_id: str, what: tuple[str, int]) -> None:
+        """What was due this night, what is too late, and what no offer says."""
+        ends_on, days = what
+        self.lay(0, remind(ends_on, f"{days}d-00:00-sms", offer_id=offer_id))
 
     @rule(
         offer_id=offer_ids,

@@ -111,17 +111,27 @@ def redeem_rules(draw: st.DrawFn) -> dict[str, Any]:
     return rules
 
 
+def reminders(coupon_expiry: dict[str, Any]) -> st.SearchStrategy[list[dict[str, Any]]]:
+    """Due some hours before a machine begins: of what ends with November, and with the year."""
+    days = {"with_offer": [4, 35], "month_ends_after_issue": [4]}.get(coupon_expiry["type"], [])
+    text = {"at": "00:00", "channel": "sms", "content": "{code}"}
+    wanted = [{"days_before": each, **text} for each in days]
+    return st.sampled_from([wanted, wanted, wanted[:1], []])
+
+
 @st.composite
 def limited(draw: st.DrawFn, offers: tuple[str, ...], alone: bool = False) -> dict[str, Any]:
     """The rules of an offer with codes of its own; ``alone``: takes nobody's code."""
     prefix = None if alone else draw(st.sampled_from([None, "L", "LE", "LEAD"]))
     offer_code = None if alone else draw(st.sampled_from([None, "CODE-1", "CODE-2"]))
     codes = {"type": "unique", "charset": "digits", "length": 12, "prefix": prefix}
+    coupon_expiry = draw(coupon_expiries)
     return {
         "name": draw(names),
         "expiry": draw(expiries),
         "discount": draw(discounts),
-        "coupons": {"codes": codes, "expiry": draw(coupon_expiries)},
+        "coupons": {"codes": codes, "expiry": coupon_expiry},
+        "reminders": draw(reminders(coupon_expiry)),
         "issue": {
             "max_per_customer": draw(limits),
             "min_gap_days": draw(st.sampled_from([0, 0, 1, 2])),
@@ -187,11 +197,13 @@ uploaded_codes = st.lists(
 def coded(draw: st.DrawFn) -> dict[str, Any]:
     """Loose rules, so that the code decides; its codes are put in by the machine."""
     delivery = draw(st.sampled_from(["ours", "third_party"]))
+    coupon_expiry = draw(coupon_expiries)
     return {
+        "reminders": draw(reminders(coupon_expiry)),
         "name": draw(names),
         "expiry": draw(expiries.filter(lambda one: one["type"] == "fixed_date")),
         "discount": draw(discounts),
-        "coupons": {"delivery": delivery, "expiry": draw(coupon_expiries)},
+        "coupons": {"delivery": delivery, "expiry": coupon_expiry},
         "issue": {
             "max_total": draw(st.sampled_from([None, None, None, 3, 5])),
             "max_per_customer": draw(st.sampled_from([None, None, 2])),

@@ -38,6 +38,7 @@ def keep_whether_coupons_end_with_the_offer(known: Offer, rules: dict[str, Any])
     now = rules["coupons"].get("expiry") or {"type": "with_offer"}
     if (before["type"] == "with_offer") != (now["type"] == "with_offer"):
         rules["coupons"] = {**rules["coupons"], "expiry": before}
+        rules["reminders"] = []
 
 
 class LedgerMachine(Compared):

@@ -6,7 +6,7 @@ and generated offer codes) is learned from its outcomes, and only checked to be 
 
 from typing import Any
 
-from tests.properties.oracle_coupons import issue, resend, reverse, revoke
+from tests.properties.oracle_coupons import issue, remind, resend, reverse, revoke
 from tests.properties.oracle_offers import change_offer
 from tests.properties.oracle_redeem import redeem
 from tests.properties.oracle_uploads import UPLOADS, upload
@@ -18,7 +18,7 @@ NOT_REMEMBERED = {"offer_not_found", "code_not_found", "request_id_conflict"}
 CHANGES = {"create", "edit", "claim"}
 LANES = dict.fromkeys(CHANGES | UPLOADS, "offers") | {
     "issue": "issue", "resend": "issue", "revoke": "revoke",
-    "redeem": "redeem", "validate": "redeem", "reverse": "redeem",
+    "redeem": "redeem", "validate": "redeem", "reverse": "redeem", "remind": "reminders",
 }  # fmt: skip
 
 
@@ -31,8 +31,9 @@ class Oracle:
         #: (lane, offer_id) -> request_id -> content and first outcome
         self.remembered: dict[tuple[str, str], dict[str, tuple[Any, Said]]] = {}
 
-    def answer(self, request: Request) -> Said:
-        """What the outcome is to say, field by field, of what can be foreseen."""
+    def answer(self, request: Request, now_ms: int) -> Said:
+        """What the outcome is to say, field by field, of what can be foreseen. ``now_ms``: the
+        worker's clock, which only reminders go by."""
         offer, earlier = self.offer_of(request), self._earlier(request)
         if earlier is not None and earlier[0] != content_of(request):
             return refused("request_id_conflict", None)
@@ -45,14 +46,16 @@ class Oracle:
             reasons = {"reverse": "redemption_not_found", "redeem": "code_not_found",
                        "validate": "code_not_found"}  # fmt: skip
             return refused(reasons.get(kind, "offer_not_found"), None)
-        said = self._decided(request, offer)
+        said = self._decided(request, offer, now_ms)
         if kind != "validate" and said["reason"] not in NOT_REMEMBERED:
             offer.decisions += 1
             said["ledger"] = {**said.get("ledger", {}), "sequence": offer.decisions}
         return {**said, "offer_id": offer.offer_id, "offer_version": offer.version}
 
-    def _decided(self, request: Request, offer: Offer) -> Said:
+    def _decided(self, request: Request, offer: Offer, now_ms: int) -> Said:
         kind = request["type"]
+        if kind == "remind":
+            return remind(request, offer, now_ms)
         if kind in UPLOADS:
             return upload(request, offer, self.offers)
         if kind == "issue":

@@ -1,9 +1,11 @@
 """Issue, resend, reverse, revoke: what each is to be answered, and what it does."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from tests.properties.plain_codes import normalised, possible
 from tests.properties.plain_rules import (
+    ZONE,
     Coupon,
     Offer,
     Redemption,
@@ -182,3 +184,30 @@ def revoke(request: Request, offer: Offer) -> Said:
     ledger = {"revoked": sorted(one.number for one in ended)}
     count = None if request["scope"] == "unredeemed" else len(ended)
     return accepted(request, revoked=count, ledger=ledger)
+
+
+def remind(request: Request, offer: Offer, now_ms: int) -> Said:
+    """Of all coupons there are: a machine never has a thousand."""
+    days, at, _ = request["reminder"].split("-")
+    ends_on = datetime.fromisoformat(request["ends_on"])
+    due = (ends_on - timedelta(int(days[:-1]))).replace(
+        hour=int(at[:2]), minute=int(at[3:]), tzinfo=ZONE
+    )
+    now = datetime.fromtimestamp(now_ms / 1_000, ZONE)
+    late = now > due + timedelta(days=1)
+    rules = offer.rules.get("reminders") or ()
+    named = [f"{one['days_before']}d-{one['at']}-{one['channel']}" for one in rules]
+    told = [
+        one.number
+        for one in offer.coupons
+        if not late
+        and request["run"] == 0
+        and request["reminder"] in named
+        and (end := offer.coupon_end(one)) is not None
+        and end.astimezone(ZONE).date() == ends_on.date()
+        and offer.active(one, now)
+        and offer.recipient(one)
+    ]
+    more = {name: request[name] for name in ("reminder", "ends_on", "run")}
+    ledger = {"reminded": sorted(told)}
+    return accepted(request, **more, late=late, reminded=len(told), ledger=ledger)
