@@ -25,7 +25,7 @@ from state.keys import code_key, customer_key, request_key
 from state.layout import Exported, OfferNow, OfferOp, Uploaded
 from state.ledger import Decided, Transition
 from streams.batches import Emission
-from streams.outcomes import REST, change, moment_or_none, or_none, outcome
+from streams.outcomes import REST, OneByOne, change, moment_or_none, or_none, outcome
 from streams.settings import Settings
 
 #: What a record of the `offers` topic has beside the offer itself.
@@ -35,7 +35,7 @@ UPLOADS = {"upload_codes": "codes", "set_audience": "customer_ids", "set_stores"
 FORGOTTEN = (Reason.REQUEST_ID_CONFLICT, Reason.OFFER_NOT_FOUND)
 
 
-class Offering:
+class Offering(OneByOne):
     lane, transition, judges_by_offers = OFFERS, Transition.OFFERS, False
 
     def __init__(self, settings: Settings, catalogue: Catalogue) -> None:
@@ -130,14 +130,6 @@ class Offering:
             starts=offer.starts(self._calendar, operation.second, operation.day),
             expires=False if expires is None else expires,
         )
-
-    def outcomes(
-        self, requests: list[dict[str, Any]], decisions: list[Decided]
-    ) -> list[dict[str, Any]]:
-        return [
-            self._outcome(request, decided)
-            for request, decided in zip(requests, decisions, strict=True)
-        ]
 
     def _outcome(self, request: dict[str, Any], decided: Decided) -> dict[str, Any]:
         said = outcome(request, decided)

@@ -56,6 +56,21 @@ def moment_or_none(calendar: Calendar, second: int | bool) -> str | None:
     return None if second is False else calendar.moment(second)
 
 
+class OneByOne:
+    """Work whose outcomes are worded each by itself."""
+
+    def outcomes(
+        self, requests: list[dict[str, Any]], decisions: list[Decided]
+    ) -> list[dict[str, Any]]:
+        return [
+            self._outcome(request, decided)
+            for request, decided in zip(requests, decisions, strict=True)
+        ]
+
+    def _outcome(self, request: dict[str, Any], decided: Decided) -> dict[str, Any]:
+        raise NotImplementedError
+
+
 class Outgoing:
     """Turns outcomes and dead letters of one lane into emissions."""
 

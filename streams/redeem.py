@@ -13,11 +13,11 @@ from state.fingerprint import fingerprint
 from state.keys import code_key, customer_key, request_key
 from state.layout import Operation, Redeemed
 from state.ledger import Decided, Ledger, Transition
-from streams.outcomes import REST, change, changed_something, or_none, outcome
+from streams.outcomes import REST, OneByOne, change, changed_something, or_none, outcome
 from streams.settings import Settings
 
 
-class Redeeming:
+class Redeeming(OneByOne):
     lane, transition, judges_by_offers = REDEEM, Transition.REDEEM, True
 
     def __init__(self, settings: Settings, catalogue: Catalogue) -> None:
@@ -110,14 +110,6 @@ class Redeeming:
         lines = '","'.join(amounts)
         discount = f'{{"amount":"{shown}","currency":"{self._currency}","lines":["{lines}"]}}'
         return None, discount, whole
-
-    def outcomes(
-        self, requests: list[dict[str, Any]], decisions: list[Decided]
-    ) -> list[dict[str, Any]]:
-        return [
-            self._outcome(request, decided)
-            for request, decided in zip(requests, decisions, strict=True)
-        ]
 
     def _outcome(self, request: dict[str, Any], decided: Decided) -> dict[str, Any]:
         said = outcome(request, decided)

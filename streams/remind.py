@@ -16,11 +16,11 @@ from state.keys import request_key
 from state.layout import Ending, Reminded, RemindOp
 from state.ledger import Decided, Transition
 from streams.batches import Emission
-from streams.outcomes import REST, change, changed_something, outcome
+from streams.outcomes import REST, OneByOne, change, changed_something, outcome
 from streams.settings import Settings
 
 
-class Reminding:
+class Reminding(OneByOne):
     lane, transition, judges_by_offers = REMIND, Transition.REMIND, True
 
     def __init__(self, settings: Settings, catalogue: Catalogue) -> None:
@@ -61,14 +61,6 @@ class Reminding:
     def _due_at(self, request: dict[str, Any]) -> int:
         reminder = ReminderName.read(request["reminder"])
         return reminder.due_at(self._calendar, day_of(request["ends_on"]))
-
-    def outcomes(
-        self, requests: list[dict[str, Any]], decisions: list[Decided]
-    ) -> list[dict[str, Any]]:
-        return [
-            self._outcome(request, decided)
-            for request, decided in zip(requests, decisions, strict=True)
-        ]
 
     def _outcome(self, request: dict[str, Any], decided: Decided) -> dict[str, Any]:
         said = outcome(request, decided)

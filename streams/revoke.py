@@ -9,11 +9,11 @@ from state.fingerprint import fingerprint
 from state.keys import customer_key, request_key
 from state.layout import Revoked, RevokeOp
 from state.ledger import Decided, Transition
-from streams.outcomes import REST, change, changed_something, or_none, outcome
+from streams.outcomes import REST, OneByOne, change, changed_something, or_none, outcome
 from streams.settings import Settings
 
 
-class Revoking:
+class Revoking(OneByOne):
     lane, transition, judges_by_offers = REVOKE, Transition.REVOKE, True
 
     def __init__(self, settings: Settings, catalogue: Catalogue) -> None:
@@ -44,14 +44,6 @@ class Revoking:
             request["scope"],
             of_customers,
         )
-
-    def outcomes(
-        self, requests: list[dict[str, Any]], decisions: list[Decided]
-    ) -> list[dict[str, Any]]:
-        return [
-            self._outcome(request, decided)
-            for request, decided in zip(requests, decisions, strict=True)
-        ]
 
     def _outcome(self, request: dict[str, Any], decided: Decided) -> dict[str, Any]:
         said = outcome(request, decided)

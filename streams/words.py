@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import NamedTuple
 
+from schemas.offer_sections import OrgEntities
 from schemas.offers import Offer
 
 _DAYS = {
@@ -75,29 +76,12 @@ def _discount(offer: Offer, currency: str) -> Iterator[str]:
 
 def _products(offer: Offer) -> Iterator[str]:
     products, exclude = offer.products, offer.products.exclude
-    chosen = [
-        f"{name} {_listed(values)}"
-        for name, values in (
-            ("categories", products.categories),
-            ("brands", products.brands),
-            ("SKUs", products.skus),
-        )
-        if values
-    ]
-    yield f"It is for {' or '.join(chosen)}." if chosen else "It is for all products."
+    chosen = _either(categories=products.categories, brands=products.brands, SKUs=products.skus)
+    yield f"It is for {chosen or 'all products'}."
     if not products.on_sale_items:
         yield "Lines marked on sale don't count."
-    left_out = [
-        f"{name} {_listed(values)}"
-        for name, values in (
-            ("categories", exclude.categories),
-            ("brands", exclude.brands),
-            ("SKUs", exclude.skus),
-        )
-        if values
-    ]
-    if left_out:
-        yield f"Never for {' or '.join(left_out)}."
+    if left_out := _either(categories=exclude.categories, brands=exclude.brands, SKUs=exclude.skus):
+        yield f"Never for {left_out}."
     if exclude.customer_tags:
         yield f"Never for customers tagged {_listed(exclude.customer_tags)}."
 
@@ -161,18 +145,11 @@ def _redeeming(offer: Offer, currency: str) -> Iterator[str]:
 
 
 def _places(offer: Offer) -> Iterator[str]:
-    places = offer.redeem.org_entities
-    listed = [
-        f"{name} {_listed(values)}"
-        for name, values in (
-            ("tills", places.tills if places else []),
-            ("stores", places.stores if places else []),
-            ("zones", places.zones if places else []),
-            ("concepts", places.concepts if places else []),
-        )
-        if values
-    ]
-    yield f"At {' or '.join(listed)}." if listed else "At every till."
+    places = offer.redeem.org_entities or OrgEntities()
+    listed = _either(
+        tills=places.tills, stores=places.stores, zones=places.zones, concepts=places.concepts
+    )
+    yield f"At {listed or 'every till'}."
     for when in offer.redeem.when:
         days = _listed([_DAYS[day] for day in when.days]) if when.days else "Every day"
         slot = ""
@@ -228,6 +205,11 @@ def _claim(offer: Offer) -> Iterator[str]:
         yield f"It is claimed by {offer.claim.service}, {offer.claim.holder}{ends}."
     else:
         yield "Nobody has claimed it: it issues nothing yet."
+
+
+def _either(**named: list[str]) -> str:
+    """``stores s1 or zones north``; empty where no list has anything."""
+    return " or ".join(f"{name} {_listed(values)}" for name, values in named.items() if values)
 
 
 def _listed(values: list[str]) -> str:

@@ -95,7 +95,7 @@ def test_only_who_holds_the_lock_merges_and_opens(desk: Desk, ledger: Ledger, to
         with pytest.raises(Fenced):
             ledger.open(token, 9, {"issue:0": 99})
         with pytest.raises(Fenced):
-            ledger.merge(token, Restorer(bytes, desk.now, 7, 2).take())
+            ledger.merge(token, Restorer(bytes, desk.now, 7, 2, desk.settings.calendar).take())
         with pytest.raises(Fenced):
             ledger.lay_out(token, 100)
         with pytest.raises(Fenced):

@@ -14,8 +14,9 @@ ANNA, BOB = "anna-and-her-own-token", "bob-and-his-own-token"
 expect.set_options(timeout=15_000)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Not longer: while playwright goes on, no other test in this process has an event loop."""
     with browsing() as made:
         yield made
 
