@@ -83,12 +83,8 @@ class Source(Service):
         try:
             await self._on_kafka_thread(self._log.start)
             self.joined.set()
-            look_again = 0.0
             while not self._draining:
                 await take_turn(self._log, self._channel.put, self._on_kafka_thread)
-                if time.monotonic() >= look_again:
-                    look_again = time.monotonic() + LAG_S
-                    await self._on_kafka_thread(self._log.look_at_lag)
             await self._on_kafka_thread(self._log.close)
         except TimeoutError:
             start_again(f"{self.lane.name}: Kafka or Redis took longer than a batch may")
@@ -96,6 +92,14 @@ class Source(Service):
             start_again(f"{self.lane.name}: {type(error).__name__}: {error}")
         finally:
             self.drained.set()
+
+    @Service.task
+    async def _look_at_lag(self) -> None:
+        """Also while a batch waits: that is when the lag grows. It polls nothing."""
+        await self.joined.wait()
+        while not (self._draining or self.should_stop):
+            await self._on_kafka_thread(self._log.look_at_lag)
+            await self.sleep(LAG_S)
 
     def _on_kafka_thread(self, call: Callable[..., T], *arguments: Any) -> "asyncio.Future[T]":
         return asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)

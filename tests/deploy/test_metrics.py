@@ -1,5 +1,7 @@
 """What a worker tells of its lag, and what an audit leaves for node-exporter."""
 
+import asyncio
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +14,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from schemas.topics import REDEEM
 from state.ledger import Ledger
+from streams import source
 from streams.audit import Verdict
-from streams.batches import Part
+from streams.batches import Part, Record
 from streams.broker import producer
 from streams.cli import ledger as commands
 from streams.log import Clients, Log
@@ -124,6 +127,39 @@ def test_lag_that_nobody_knows_is_not_made_up() -> None:
     assert lane.look() == {}
     lane.client.answers = True
     assert lane.look() == {0: 10}  # of 1 nothing was fetched yet
+
+
+class Waiting:
+    """A log with a batch that nobody settles: the ledger is away."""
+
+    def __init__(self) -> None:
+        self.polls, self.looks, self.seen = 0, 0, threading.Event()
+
+    def start(self) -> None: ...
+
+    def poll(self) -> list[Part]:
+        self.polls += 1
+        return [Part(0, 1, 0, 0, 1, [Record(0, None, b"{}")])]
+
+    def look_at_lag(self) -> None:
+        self.looks += self.polls
+        if self.looks == 3:
+            self.seen.set()
+
+
+def test_lag_is_looked_at_while_a_batch_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "LAG_S", 0.01)
+    log: Any = Waiting()
+
+    async def run_until_it_was_seen() -> None:
+        channel: Any = asyncio.Queue()
+        running = source.Source(REDEEM, log, channel)
+        await running.start()
+        assert await asyncio.to_thread(log.seen.wait, 10)
+        await running.stop()
+
+    asyncio.run(run_until_it_was_seen())
+    assert log.polls == 1
 
 
 def test_lag_on_a_real_broker(

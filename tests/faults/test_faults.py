@@ -12,7 +12,7 @@ from tests.faults.stand import Stand
 @pytest.mark.timeout(600)
 def test_no_fault_loses_or_doubles_a_decision(tmp_path: Path) -> None:
     # given
-    plan = Plan(seconds=100, seed=randrange(1_000_000))
+    plan = Plan(seconds=80, seed=randrange(1_000_000))
     stand = Stand(tmp_path)
 
     # when

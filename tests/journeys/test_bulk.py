@@ -64,7 +64,7 @@ def rows_in(path: Path) -> list[Said]:
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_a_bulk_issue_that_was_killed_gives_everyone_one_coupon(world: World, suffix: str) -> None:
     # given
-    offer_id, count = f"all-{suffix}", 150_000
+    offer_id, count = f"all-{suffix}", 90_000
     world.ask(create(offer_id))
     file = customers(world, f"{offer_id}.{suffix}", count)
     command = ("issue", offer_id, "--customers", file, "--json")

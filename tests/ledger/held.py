@@ -23,6 +23,7 @@ OF_THE_MOMENT = {
     "holders",
     "stamp",
     "claims",
+    "planned",
 }
 
 
@@ -34,7 +35,7 @@ def content(ledger: Ledger) -> dict[str, Any]:
         kind = name.split(":")[0]
         if kind == "catalogue":
             found[name] = set(ledger.client.zrange(key, 0, -1))
-        elif kind == "audience":
+        elif kind in ("audience", "ends"):
             found[name] = ledger.client.smembers(key)
         elif kind in ("numbers", "layout"):
             found[name] = ledger.client.get(key)
