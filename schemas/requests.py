@@ -12,6 +12,13 @@ from schemas.topics import MAX_REQUEST_BYTES
 
 REQUEST_ID_PATTERN = r"^[\x20-\x7e]{1,64}$"
 CURRENCY_PATTERN = r"^[A-Z]{3}$"
+
+
+def _real_day(written: str) -> str:
+    day_of(written)
+    return written
+
+
 RequestId = Annotated[
     str,
     StringConstraints(pattern=REQUEST_ID_PATTERN),
@@ -23,11 +30,14 @@ Money = Annotated[str, StringConstraints(pattern=MONEY_PATTERN), Field(examples=
 Moment = Annotated[
     str, StringConstraints(pattern=MOMENT_PATTERN), Field(examples=["2026-11-21T18:04:11+05:30"])
 ]
+LocalDate = Annotated[str, StringConstraints(pattern=DATE_PATTERN), AfterValidator(_real_day)]
 Service = Literal["outbound", "dvs", "timeline", "loyalty", "third_party"]
 
 #: Items of a list at the most: as many as a request of the largest size has room for, so that one
 #: that is allowed is never refused. `fail_fast`: the first wrong item is said, not 100,000 of them.
 MAX_LINES = MAX_REQUEST_BYTES // len('{"sku":"S","amount":"1"},')
+#: Of the coupons of an offer, 1,024 each.
+MAX_RUNS = 2**40
 MAX_LISTED = MAX_REQUEST_BYTES // len('"",')
 
 _STRICT = ConfigDict(strict=True, extra="ignore")
@@ -197,16 +207,6 @@ class Export(TypedDict):
     actor: Text
     count: Annotated[int, Field(ge=1, le=1_000_000_000)]
     occurred_at: Moment
-
-
-def _real_day(written: str) -> str:
-    day_of(written)
-    return written
-
-
-LocalDate = Annotated[str, StringConstraints(pattern=DATE_PATTERN), AfterValidator(_real_day)]
-#: Of the coupons of an offer, 1,024 each.
-MAX_RUNS = 2**40
 
 
 @with_config(_STRICT)

@@ -10,9 +10,14 @@ from schemas.reasons import Reason
 
 #: What lies in Redis, by its number. With each change of a record or key it is raised by one: a
 #: ledger of another layout is made again from the outcomes.
-LAYOUT = 4
+LAYOUT = 5
 #: Coupons that one request to remind goes through: 16 hashes of 64.
 RUN_COUPONS = 1_024
+
+
+def runs_of(first: int, size: int) -> range:
+    """Which runs of `RUN_COUPONS` serials these serials in a row lie in."""
+    return range(first // RUN_COUPONS, -(-(first + size) // RUN_COUPONS))
 
 
 class Head(NamedTuple):

@@ -12,11 +12,12 @@ import redis
 from state import keys
 from state.calls import Behind, Closed, Decided, Fenced, LedgerAway, LedgerError, Stale, decided
 from state.catalogue import Catalogue
-from state.layout import RUN_COUPONS, Head, Operation
+from state.layout import Head, Operation, Range, runs_of
 from state.restoring import STAMPS_AN_EPOCH, Restoring
-from state.scripts import LOOKUP, Script, Transition
+from state.scripts import LOOKUP, PLAN, Script, Transition
 
 __all__ = [
+    "Answers",
     "Behind",
     "Chain",
     "Closed",
@@ -28,6 +29,11 @@ __all__ = [
     "Stale",
     "Transition",
 ]
+
+#: Of each batch its head and its operations, as a script takes them.
+Packed = list[tuple[bytes, bytes]]
+#: Of each batch what its script answered: a status, how many it told again, each decision.
+Answers = list[list[bytes]]
 
 _REFUSALS = {b"CLOSED": Closed, b"FENCED": Fenced, b"BEHIND": Behind, b"STALE": Stale}
 
@@ -58,7 +64,7 @@ class Ledger(Restoring):
         chain: Chain,
         transition: Transition,
         batches: Sequence[tuple[Head, Sequence[Operation]]],
-    ) -> "asyncio.Future[Any]":
+    ) -> "asyncio.Future[Answers]":
         """Start to decide pieces of a batch, of each partition one; `read` what the future holds,
         which fails as `decide_now` does. They stand on those before them.
 
@@ -67,7 +73,7 @@ class Ledger(Restoring):
         """
         calls = self._packed(batches)  # here: while the thread does anything, Redis has no work
 
-        def decide() -> Any:
+        def decide() -> Answers:
             if chain.broken:
                 raise LedgerAway("an earlier piece of the batch was not decided")
             chain.broken = True
@@ -87,17 +93,17 @@ class Ledger(Restoring):
         """
         return self.read(self._ask(transition, self._packed(batches)))
 
-    def read(self, answers: Any) -> list[list[Decided]]:
+    def read(self, answers: Answers) -> list[list[Decided]]:
         """For each batch its decisions, from what `decide` came to."""
         return [[decided(packed) for packed in answer[2:]] for answer in answers]
 
-    def _packed(self, batches: Sequence[tuple[Head, Sequence[Operation]]]) -> Any:
+    def _packed(self, batches: Sequence[tuple[Head, Sequence[Operation]]]) -> Packed:
         return [
             (self._pack(head), self._pack([*chain.from_iterable(operations)]))
             for head, operations in batches
         ]
 
-    def _ask(self, transition: Transition, calls: Any) -> Any:
+    def _ask(self, transition: Transition, calls: Packed) -> Answers:
         answers = self._answered(lambda: self._run_all(transition.value, calls))
         for answer in answers:
             if answer[0] != b"OK":
@@ -105,7 +111,7 @@ class Ledger(Restoring):
             self.told_again += int(answer[1])
         return answers
 
-    def _run_all(self, script: Script, calls: list[tuple[bytes, bytes]]) -> list[list[bytes]]:
+    def _run_all(self, script: Script, calls: Packed) -> Answers:
         if len(calls) == 1:
             return [script.run(self.client, self.base, *calls[0])]
         pipeline = self.client.pipeline(transaction=False)
@@ -196,24 +202,40 @@ class Ledger(Restoring):
         fields = self._answered(
             lambda: self.client.hmget(f"{self.base}offer:{offer_id}", "issued", "positions")
         )
-        return range(-(-max(int(field or 0) for field in fields) // RUN_COUPONS))
+        return runs_of(0, max(int(field or 0) for field in fields))
 
-    def runs_ending(self, number: int, second: int) -> list[int]:
+    def runs_ending(self, offer_id: str, number: int, second: int) -> list[int]:
         """Those with coupons of this offer whose own end is this second."""
-        return sorted(
-            map(
-                int,
-                self._answered(lambda: self.client.smembers(f"{self.base}ends:{number}:{second}")),
-            )
-        )
 
-    def planned_until(self) -> int | None:
-        """Up to which second reminders that were due have been asked for; None: nobody knows."""
-        found = self._answered(lambda: self.client.get(self.base + "planned"))
-        return None if found is None else int(found)
+        def read() -> tuple[set[bytes], bytes | None]:
+            pipeline = self.client.pipeline(transaction=False)
+            pipeline.smembers(f"{self.base}ends:{number}:{second}")
+            pipeline.hget(f"{self.base}offer:{offer_id}", "ranges")
+            members, ranges = pipeline.execute()
+            return members, ranges
 
-    def plan_until(self, second: int) -> None:
-        self._answered(lambda: self.client.set(self.base + "planned", second))
+        members, ranges = self._answered(read)
+        runs = set(map(int, members))
+        for found in msgpack.unpackb(ranges) if ranges else ():
+            if (span := Range(*found)).expires == second:
+                runs.update(runs_of(span.first, span.size))
+        return sorted(runs)
+
+    def planned(self) -> tuple[int, int | None]:
+        """The epoch of this opening, and up to which second reminders that were due have been
+        asked for (None: nobody knows). Raises `Closed`, `LedgerAway`."""
+        return self._plan(b"", b"")
+
+    def plan_until(self, second: int, epoch: int) -> None:
+        """Note that all up to this second was asked for, as it was found since `planned` said this
+        epoch. Raises `Closed` where that is over: there may have been more. `LedgerAway`."""
+        self._plan(b"%d" % epoch, b"%d" % second)
+
+    def _plan(self, *arguments: bytes) -> tuple[int, int | None]:
+        answer = self._answered(lambda: PLAN.run(self.client, self.base, *arguments))
+        if answer[0] != b"OK":
+            raise Closed("reminders are planned on an open ledger only")
+        return int(answer[1]), int(answer[2]) if answer[2] else None
 
     # How far workers have read the org entities ---------------------------------------------------
 

@@ -29,30 +29,38 @@ class Script:
 
 
 #: What is in the ledger, as every script reads and writes it.
-_STATE = ("prelude", "tables", "offer", "coupons", "customers")
+_STATE = ("prelude", "tables", "offer", "ranges", "ends", "coupons", "customers")
 
 
 class Transition(Enum):
     """What a batch of requests can do to the ledger."""
 
-    ISSUE = Script(*_STATE, "batch", "issue", operation=IssueOp)
+    ISSUE = Script(*_STATE, "server", "batch", "issue", operation=IssueOp)
     REDEEM = Script(
-        *_STATE, "batch", "refusals", "common_code", "redeem", "reverse", operation=RedeemOp
+        *_STATE,
+        "server",
+        "batch",
+        "refusals",
+        "common_code",
+        "redeem",
+        "reverse",
+        operation=RedeemOp,
     )
-    REVOKE = Script(*_STATE, "batch", "revoke", operation=RevokeOp)
-    REMIND = Script(*_STATE, "batch", "remind", operation=RemindOp)
+    REVOKE = Script(*_STATE, "server", "batch", "revoke", operation=RevokeOp)
+    REMIND = Script(*_STATE, "server", "batch", "remind", operation=RemindOp)
     OFFERS = Script(
-        *_STATE, "registers", "parts", "batch",
+        *_STATE, "registers", "parts", "server", "batch",
         "offer_refusals", "offers", "exports", "uploads", operation=OfferOp,
     )  # fmt: skip
 
 
 RESTORE = Script(
-    *_STATE, "registers", "parts", "lock",
+    *_STATE, "registers", "parts", "server", "lock",
     "restore_issues", "restore_redemptions", "restore_facts", "restore_offers", "restore",
 )  # fmt: skip
-OPEN = Script("prelude", "lock", "open")
-TAKE_LOCK = Script("lock", "take_lock")
+OPEN = Script("prelude", "server", "lock", "open")
+TAKE_LOCK = Script("server", "lock", "take_lock")
 LOOKUP = Script(*_STATE, "lookup")
-WIPE = Script("lock", "wipe")
-GROW = Script("prelude", "tables", "lock", "grow")
+WIPE = Script("server", "lock", "wipe")
+PLAN = Script("server", "plan")
+GROW = Script("prelude", "tables", "server", "lock", "grow")

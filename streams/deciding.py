@@ -11,7 +11,7 @@ from schemas.reading import Reader, Unreadable
 from schemas.topics import Lane
 from state.catalogue import Catalogue
 from state.layout import Head, Operation
-from state.ledger import Chain, Decided, Ledger, LedgerAway, Stale, Transition
+from state.ledger import Answers, Chain, Decided, Ledger, LedgerAway, Stale, Transition
 from streams.batches import Batch, Emission, Part, Record, Share, divided
 from streams.fault_points import reach
 from streams.metrics import LaneMetrics
@@ -59,7 +59,7 @@ class _Piece(NamedTuple):
 class _Asked(NamedTuple):
     parts: list[Part]
     requests: list[list[Any]]  # of each part
-    answer: "asyncio.Future[Any]"
+    answer: "asyncio.Future[Answers]"
 
 
 def _pieces_of(batch: Batch, most: int) -> Iterator[_Piece]:

@@ -5,7 +5,7 @@ from typing import Any
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from streams.pages.operators import Operator, Operators, Role
+from streams.operators import Operator, Operators, Role
 
 #: Bytes. A search with a few hundred org entities is a tenth of that.
 MAX_LINE_BYTES = MAX_FIELD_BYTES = 8_192

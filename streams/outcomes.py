@@ -1,5 +1,6 @@
 """Outcomes as they go out: what all have in common, and those of bytes that are no request."""
 
+from abc import ABC, abstractmethod
 from functools import lru_cache
 from typing import Any
 
@@ -56,7 +57,7 @@ def moment_or_none(calendar: Calendar, second: int | bool) -> str | None:
     return None if second is False else calendar.moment(second)
 
 
-class OneByOne:
+class OneByOne(ABC):
     """Work whose outcomes are worded each by itself."""
 
     def outcomes(
@@ -67,8 +68,8 @@ class OneByOne:
             for request, decided in zip(requests, decisions, strict=True)
         ]
 
-    def _outcome(self, request: dict[str, Any], decided: Decided) -> dict[str, Any]:
-        raise NotImplementedError
+    @abstractmethod
+    def _outcome(self, request: dict[str, Any], decided: Decided) -> dict[str, Any]: ...
 
 
 class Outgoing:

@@ -14,6 +14,7 @@ from state.catalogue import Catalogue, CompiledOffer
 from state.ledger import Ledger, LedgerAway
 from streams.broker import BrokerError
 from streams.client import Till
+from streams.restart import start_again
 from streams.settings import Settings
 
 logger = logging.getLogger("redeemonce")
@@ -72,37 +73,34 @@ class Planner(Service):
         self._settings, self._ledger, self._catalogue = settings, ledger, catalogue
         self._partitions, self._calendar = partitions, settings.calendar
         self._grace_s = settings.reminder_grace_hours * 3600
-        self._planned: int | None = None
         self._schedule, self._stamp = Schedule((), self._calendar), -1
 
     @Service.task
     async def _run(self) -> None:
         while not self.should_stop:
-            if not self._partitions.has(_PLANNERS_PARTITION):
-                self._planned = None
-            else:
-                try:
+            try:
+                if self._partitions.has(_PLANNERS_PARTITION):
                     await self._plan(self._settings.now_ms() // 1_000)
-                except (LedgerAway, BrokerError) as away:
-                    logger.warning("%s; reminders wait", away)
-                    self._planned = None
+            except (LedgerAway, BrokerError) as away:
+                logger.warning("%s; reminders wait", away)
+            except Exception as error:  # such as a ledger that has to be restored
+                start_again(f"planning reminders: {type(error).__name__}: {error}")
             await self.sleep(_LOOK_S)
 
     async def _plan(self, now: int) -> None:
-        if self._planned is None:
-            noted = await self._ledger.in_thread(self._ledger.planned_until)
-            self._planned = max(noted or 0, now - self._grace_s)
-        if now <= self._planned:
+        """All of it in one opening of the ledger: in another one coupons may be missing."""
+        epoch, noted = await self._ledger.in_thread(self._ledger.planned)
+        after = max(noted or 0, now - self._grace_s)
+        if now <= after:
             return
         await self._ledger.refresh(self._catalogue)
         if self._catalogue.stamp != self._stamp:
             self._stamp = self._catalogue.stamp
             self._schedule = Schedule(self._catalogue, self._calendar)
-        due = list(self._schedule.due(self._planned, now))
+        due = list(self._schedule.due(after, now))
         if due:
             await asyncio.to_thread(self._ask, due, now)
-        await self._ledger.in_thread(self._ledger.plan_until, now)
-        self._planned = now
+        await self._ledger.in_thread(self._ledger.plan_until, now, epoch)
 
     def _ask(self, due: list[Due], now: int) -> None:
         till = Till(self._settings)
@@ -124,7 +122,9 @@ class Planner(Service):
             return self._ledger.coupon_runs(offer.offer_id)
         if ends_of_all and due.ends_on > min(ends_of_all):
             return ()
-        return self._ledger.runs_ending(offer.number, calendar.last_second(due.ends_on))
+        return self._ledger.runs_ending(
+            offer.offer_id, offer.number, calendar.last_second(due.ends_on)
+        )
 
 
 def request_of(due: Due, run: int, moment: str) -> dict[str, Any]:

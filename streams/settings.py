@@ -29,7 +29,7 @@ from schemas.money import decimals_of
 from schemas.times import Calendar
 from schemas.topics import Lane, Topic
 from streams.encryption import redis_address, revealed, wrong_for_kafka, wrong_for_redis
-from streams.pages.operators import TOKEN_LENGTH, Operators, read_operators
+from streams.operators import TOKEN_LENGTH, Operators, read_operators
 
 #: Where files of secrets are mounted, if any.
 SECRETS = Path("/run/secrets")

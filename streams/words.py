@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import NamedTuple
 
-from schemas.offer_sections import OrgEntities
+from schemas.offer_sections import IssueRules, OrgEntities, RedeemRules
 from schemas.offers import Offer
 
 _DAYS = {
@@ -102,14 +102,20 @@ def _codes(offer: Offer) -> Iterator[str]:
         yield "A third party delivers the codes: exporting them issues them, to nobody yet."
 
 
+def _limits(limits: IssueRules | RedeemRules, what: str, customers: str) -> Iterator[str]:
+    """``customers``: what stands before them."""
+    if limits.max_total:
+        yield f"At most {_times(limits.max_total, what)} in all."
+    if limits.max_per_customer:
+        yield f"At most {_times(limits.max_per_customer, what)} {customers} a customer."
+    if limits.min_gap_days:
+        days = _times(limits.min_gap_days, "day")
+        yield f"{days} at least between two {customers} one customer."
+
+
 def _issuing(offer: Offer) -> Iterator[str]:
     issue = offer.issue
-    if issue.max_total:
-        yield f"At most {_times(issue.max_total, 'coupon')} in all."
-    if issue.max_per_customer:
-        yield f"At most {_times(issue.max_per_customer, 'coupon')} to a customer."
-    if issue.min_gap_days:
-        yield f"{_times(issue.min_gap_days, 'day')} at least between two to one customer."
+    yield from _limits(issue, "coupon", "to")
     if issue.unless_received:
         months = _times(issue.unless_received.months, "month")
         offers = _listed(issue.unless_received.offers)
@@ -131,12 +137,7 @@ def _redeeming(offer: Offer, currency: str) -> Iterator[str]:
         yield f"It can be used from {_times(start.days, 'day')} after its issue on."
     elif start.type == "from_date":
         yield f"It can be used from {start.at} on."
-    if redeem.max_total:
-        yield f"At most {_times(redeem.max_total, 'redemption')} in all."
-    if redeem.max_per_customer:
-        yield f"At most {_times(redeem.max_per_customer, 'redemption')} by a customer."
-    if redeem.min_gap_days:
-        yield f"{_times(redeem.min_gap_days, 'day')} at least between two by one customer."
+    yield from _limits(redeem, "redemption", "by")
     bill = redeem.bill
     if bill and (bill.min or bill.max):
         least = f"of {bill.min} {currency} at least" if bill.min else ""

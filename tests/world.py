@@ -9,7 +9,8 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
 from random import randrange
@@ -301,5 +302,17 @@ class World:
                 process.wait()
 
 
+@contextmanager
+def one_worker(servers: Addresses, name: str) -> Iterator[World]:
+    """An organisation of its own with one worker."""
+    made = World(organisation(servers, name))
+    try:
+        made.start()
+        yield made
+    finally:
+        made.close()
+
+
 __all__ = ["Found", "Listener", "World", "consumer", "create", "ends_of", "free_port", "issue",
-           "offer", "organisation", "partitions_of", "read_all", "redeem", "wait_for"]  # fmt: skip
+           "offer", "one_worker", "organisation", "partitions_of", "read_all", "redeem",
+           "wait_for"]  # fmt: skip

@@ -11,9 +11,7 @@ local place = head[HEAD.lane] .. ':' .. head[HEAD.partition]
 local chain, kept = base .. 'chain:' .. place, base .. 'decisions:' .. place
 local now = head[HEAD.now]
 
-if call('GET', base .. 'open') ~= string.match(call('INFO', 'server'), 'run_id:(%x+)') then
-  return { 'CLOSED' }
-end
+if not is_open() then return { 'CLOSED' } end
 local found = call('HMGET', chain, 'claim', 'applied')
 local applied = tonumber(found[2] or '0')
 if head[HEAD.claim] < tonumber(found[1] or '0') then return { 'FENCED' } end
@@ -106,7 +104,7 @@ local function decision(op, offer, reason, ...)
     offer.sequence = offer.sequence + 1
     offer.changed = true
     sequence = offer.sequence
-    tally(offer, ops[op + OP.day], ops[op + OP.kind], reason or 'accepted')
+    tally(offer, ops[op + OP.day], ops[op + OP.kind], reason or 'accepted', 1)
   end
   local packed = pack({ reason or false, sequence, offer and offer.version or false, now,
                         ops[op + OP.occurred_at], ... })

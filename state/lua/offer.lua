@@ -47,12 +47,12 @@ end
 local function total_issued(offer) return offer.issued - offer.skipped end
 
 -- What was decided, by day, kind and result: for people who look at it.
-local function tally(offer, day, kind, result)
+local function tally(offer, day, kind, result, count)
   local of_day = offer.tallies[day]
   if not of_day then of_day = {}; offer.tallies[day] = of_day end
   local of_kind = of_day[kind]
   if not of_kind then of_kind = {}; of_day[kind] = of_kind end
-  of_kind[result] = (of_kind[result] or 0) + 1
+  of_kind[result] = (of_kind[result] or 0) + count
 end
 
 local function write_tallies(offer)

@@ -13,5 +13,5 @@ for place, committed in pairs(content.chains) do
   call('HSET', base .. 'chain:' .. place, 'applied', max(applied, committed))
 end
 call('DEL', base .. 'reversals')
-call('SET', base .. 'open', string.match(call('INFO', 'server'), 'run_id:(%x+)'))
+call('SET', base .. 'open', run_id())
 return { 'OK' }

@@ -24,6 +24,7 @@
 --   tallies:<number>           hash    <day>:<kind>:<reason, or accepted> -> how many were decided so
 --   planned                    string  the second up to which reminders were asked for
 --   ends:<number>:<second>     set     runs of RUN.coupons serials: coupons among them have this end
+--                                      (those of an offer's ranges apart)
 --   requests:<generation>      hash    request key -> fingerprint, decision
 --   sizes                      hash    entries of each growing table
 --   buckets                    hash    how many buckets it has, where that isn't one for LOAD entries

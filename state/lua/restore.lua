@@ -20,8 +20,7 @@ for offer_id, list in pairs(content.tallies) do
   local offer = offer_of(offer_id)
   offer.changed = true
   for i = 1, #list, 4 do
-    local day, kind, result, count = unpack(list, i, i + 3)
-    for _ = 1, count do tally(offer, day, kind, result) end
+    tally(offer, unpack(list, i, i + 3))
   end
 end
 for _, fact in ipairs(content.given) do

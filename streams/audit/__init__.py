@@ -8,6 +8,7 @@ import gc
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from streams.audit.comparing import Comparison
 from streams.audit.history import History
@@ -43,7 +44,7 @@ def audit(settings: Settings, report: Progress = silent) -> Verdict:
     findings = Findings(compared=findings.compared)
     text = "requests were being decided while this audit read; compare when none are waiting"
     findings.difference(f"{text} ({moved})")
-    return findings.verdict()
+    return replace(findings.verdict(), at_rest=False)
 
 
 def _audit(settings: Settings, state: RedisState, report: Progress) -> tuple[Findings, str | None]:

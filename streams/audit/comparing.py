@@ -91,16 +91,12 @@ class Comparison:
     # Coupons -------------------------------------------------------------------------------------
 
     def _ends(self) -> None:
-        """Where coupons with an end of their own lie."""
+        """Where coupons with an end of their own lie, but for those of a range that ends so."""
         due: defaultdict[str, set[int]] = defaultdict(set)
         for number, offer in self._offers.items():
             for serial, coupon in offer.coupons.items():
-                if coupon.expires is not None:
+                if coupon.expires is not None and not isinstance(coupon, Unwritten):
                     due[f"{number}:{coupon.expires}"].add(serial // RUN)
-            for span in offer.spans:
-                if span.expires is not None:
-                    runs = range(span.first // RUN, (span.first + span.size - 1) // RUN + 1)
-                    due[f"{number}:{span.expires}"].update(runs)
         names = [f"ends:{name}" for name in due.keys() | set(self._names["ends"])]
         for name, members in self._state.sets(names):
             found, there = set(map(int, members)), due.get(name.partition(":")[2], set())

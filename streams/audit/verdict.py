@@ -26,6 +26,7 @@ class Verdict:
     """``differences`` names the first ones, ``found`` is how many there are in all.
 
     ``compared`` says how much of what was looked at, ``notes`` what is worth knowing but not wrong.
+    Not ``at_rest``: requests were decided all the while, so that nothing is known.
     """
 
     ok: bool
@@ -33,6 +34,7 @@ class Verdict:
     differences: list[str]
     notes: list[str]
     found: int
+    at_rest: bool = True
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -33,22 +33,9 @@ def redeemonce() -> None:
 
 for command in (upload_codes, audience, stores):
     offers.add_command(command)
-for command in (
-    demo,
-    up,
-    down,
-    worker,
-    offers,
-    org,
-    send,
-    issue,
-    codes,
-    watch,
-    tail,
-    audit_,
-    rebuild,
-    bench,
-):
+for command in (demo, up, down, worker, offers, org, send, issue, codes):
+    redeemonce.add_command(command)
+for command in (watch, tail, audit_, rebuild, bench):
     redeemonce.add_command(command)
 
 

@@ -40,7 +40,8 @@ def _write(path: Path, registry: CollectorRegistry) -> None:
 @click.option(
     "--metrics", callback=_textfile, metavar="FILE",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="Also write what was found there, for node-exporter's textfile collector.",
+    help="Also write what was found there, for node-exporter's textfile collector; not where "
+    "requests were decided all the while.",
 )  # fmt: skip
 @json_option
 def audit_(metrics: Path | None, as_json: bool) -> None:
@@ -59,7 +60,7 @@ def audit_(metrics: Path | None, as_json: bool) -> None:
         print_json(verdict.as_json())
     else:
         print_verdict(verdict)
-    if metrics is not None:
+    if metrics is not None and verdict.at_rest:
         _write(metrics, audit_registry(verdict.ok, verdict.found, time.time()))
     sys.exit(0 if verdict.ok else 1)
 

@@ -1,20 +1,23 @@
 """`redeemonce tail`: outcomes as they are committed."""
 
 import sys
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import click
 import orjson
-from confluent_kafka import TopicPartition
+from confluent_kafka import Message, TopicPartition
 from rich.text import Text
 
 from schemas.topics import LANES, REMINDERS, Topic
-from streams.broker import consumer, ends_of, is_record, partitions_of
+from streams.broker import consumer, ends_of, is_record, partitions_of, read_all
 from streams.cli.output import console, json_option
 from streams.settings import Settings, read_settings
 
 _LANES = {lane.name: lane for lane in LANES}
 _WAIT_S = 0.2
+_GROUP = "redeemonce-tail"
 
 
 @click.command()
@@ -47,32 +50,32 @@ def tail(
         sys.exit(0)
 
 
-def _read(settings: Settings, topics: list[Topic], since_start: bool, follow: bool) -> Any:
-    client = consumer(
-        settings, settings.topic_prefix + "redeemonce-tail", enable_partition_eof=not follow
-    )
+def _read(
+    settings: Settings, topics: list[Topic], since_start: bool, follow: bool
+) -> Iterator[dict[str, Any]]:
+    if follow:
+        messages = _coming(settings, topics, since_start)
+    else:
+        stored = topics if since_start else []
+        messages = chain.from_iterable(read_all(settings, topic, _GROUP) for topic in stored)
+    return (orjson.loads(message.value()) for message in messages)
+
+
+def _coming(settings: Settings, topics: list[Topic], since_start: bool) -> Iterator[Message]:
+    client = consumer(settings, settings.topic_prefix + _GROUP)
     try:
-        bounds = {
-            (settings.topic(topic), partition): found
+        places = [
+            TopicPartition(settings.topic(topic), partition, first if since_start else end)
             for topic in topics
-            for partition, found in enumerate(
+            for partition, (first, end) in enumerate(
                 ends_of(client, settings.topic(topic), partitions_of(settings, topic))
             )
-        }
-        client.assign(
-            [
-                TopicPartition(name, partition, first if since_start else end)
-                for (name, partition), (first, end) in bounds.items()
-            ]
-        )
-        left = {place for place, (first, end) in bounds.items() if since_start and end > first}
-        while follow or left:
+        ]
+        client.assign(places)
+        while True:
             for message in client.consume(1_000, _WAIT_S):
-                place = message.topic(), message.partition()
-                if is_record(message, place[0]):
-                    yield orjson.loads(message.value())
-                else:
-                    left.discard(place)
+                if is_record(message, message.topic()):
+                    yield message
             sys.stdout.flush()
     finally:
         client.close()

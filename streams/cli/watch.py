@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import click
@@ -64,10 +65,16 @@ def list_(as_json: bool, **given: Any) -> None:
 @click.option("--every", default=1.0, show_default=True, help="Seconds between two looks.")
 @json_option
 def watch(every: float, as_json: bool, **given: Any) -> None:
-    """Offers as they go, until stopped. Where nobody looks (a pipe), a line for each change."""
+    """Offers as they go, until Ctrl-C. Where nobody looks (a pipe), a line for each change."""
     directory, query = _directory(), _query(given)
-    if as_json or not sys.stdout.isatty():
-        _print_changes(directory, query, every, as_json)
+    with suppress(KeyboardInterrupt):
+        if as_json or not sys.stdout.isatty():
+            _print_changes(directory, query, every, as_json)
+        else:
+            _show(directory, query, every)
+
+
+def _show(directory: Directory, query: Query, every: float) -> None:
     with Live(console=console, auto_refresh=False, screen=False) as live:
         while True:
             found = directory.find(query)

@@ -16,10 +16,10 @@ from streams.broker import BrokerError
 from streams.code_space import code_space
 from streams.guard import needs
 from streams.history import history
+from streams.operators import Operator, Role
 from streams.pages.desk import MOST_REQUESTS, Conflict, Desk
 from streams.pages.directory import BadQuery, Directory, Query, listed
 from streams.pages.openapi import described
-from streams.pages.operators import Operator, Role
 from streams.pages.tallies import told
 from streams.settings import Settings
 from streams.words import by_part, in_words

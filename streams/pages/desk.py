@@ -11,7 +11,7 @@ from schemas.times import utc_moment
 from schemas.topics import PROPOSALS, lane_of
 from streams.broker import BrokerError, producer, read_all
 from streams.client import ask, new_request
-from streams.pages.operators import Operator
+from streams.operators import Operator
 from streams.settings import Settings
 
 Request = dict[str, Any]

@@ -11,7 +11,9 @@ from tests.benchmarks.compare import compare_drains, compare_latency
 from tests.benchmarks.engines.entrants import ENGINES, for_backlog, for_waits
 from tests.benchmarks.ground import ground
 from tests.benchmarks.growth import GROWN, LEDGER, grow, grow_ledger
+from tests.benchmarks.instructions import count_instructions
 from tests.benchmarks.issue import measure_issue
+from tests.benchmarks.listing import measure_listing
 from tests.benchmarks.measuring.latency import Pace
 from tests.benchmarks.reminders import measure_reminders
 from tests.benchmarks.replays import measure_audit, measure_rebuild
@@ -113,6 +115,23 @@ def issue(book: Book, coupons: int, runs: int) -> None:
     """Coupons issued from a backlog, and what each takes in Redis."""
     with ground() as servers:
         measure_issue(servers, book, coupons, runs)
+
+
+@benchmarks.command()
+@click.option("--offers", default=10_000, show_default=True)
+def listing(offers: int) -> None:
+    """How long `/offers?limit=50` takes; printed, written nowhere."""
+    with ground() as servers:
+        for when, milliseconds in measure_listing(servers, offers).items():
+            click.echo(f"{when}: {milliseconds:,.1f} ms")
+
+
+@benchmarks.command()
+@click.option("--requests", default=5_000, show_default=True, help="Of each kind.")
+def instructions(requests: int) -> None:
+    """What a request costs Redis, counted by valgrind; printed, written nowhere."""
+    for kind, count in count_instructions(requests).items():
+        click.echo(f"{kind}: {count:,.0f} instructions")
 
 
 @benchmarks.command()

@@ -1,27 +1,13 @@
-"""What tests of commands have in common: a worker, files to hand in, what is printed."""
+"""What tests of commands have in common: files to hand in, what is printed."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from subprocess import CompletedProcess
 from typing import Any
 
-from tests.servers import Servers
-from tests.world import World, organisation
+from tests.world import World
 
 #: Fields of an outcome that a person reads off `send --wait`.
 Said = dict[str, Any]
-
-
-@contextmanager
-def one_worker(servers: Servers, name: str) -> Iterator[World]:
-    """An organisation of its own with one worker."""
-    made = World(organisation(servers, name))
-    try:
-        made.start()
-        yield made
-    finally:
-        made.close()
 
 
 def written(world: World, name: str, text: str) -> str:

@@ -12,7 +12,7 @@ from pyarrow import parquet
 from schemas.topics import ISSUE
 from tests.journeys.handed import Said, answer, kill_in_the_middle, run, shown, written
 from tests.servers import Servers
-from tests.world import World, create, issue, organisation, redeem
+from tests.world import World, create, issue, one_worker, redeem
 
 #: Codes that third parties hand out.
 EXPORTED = {
@@ -28,12 +28,8 @@ LATER = "2026-12-01T10:00:00+05:30"
 @pytest.fixture(scope="module")
 def world(running_servers: Servers) -> Iterator[World]:
     """One worker that all tests here share; each test has offers of its own."""
-    made = World(organisation(running_servers, "bulk"))
-    try:
-        made.start()
+    with one_worker(running_servers, "bulk") as made:
         yield made
-    finally:
-        made.close()
 
 
 # Issue --------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from tests.servers import Servers
-from tests.world import World, organisation
+from tests.world import World, one_worker
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "docs" / "example"
@@ -16,12 +16,8 @@ EXAMPLE = ROOT / "docs" / "example"
 
 @pytest.fixture
 def world(running_servers: Servers) -> Iterator[World]:
-    made = World(organisation(running_servers, "example"))
-    try:
-        made.start()
+    with one_worker(running_servers, "example") as made:
         yield made
-    finally:
-        made.close()
 
 
 def printed_in_the_readme() -> list[dict[str, Any]]:

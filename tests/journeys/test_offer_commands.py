@@ -6,9 +6,9 @@ from subprocess import CompletedProcess
 import pytest
 
 from streams.client import new_request
-from tests.journeys.commands import lines, one_worker, written
+from tests.journeys.commands import lines, written
 from tests.servers import Servers
-from tests.world import World, create, issue, offer, redeem, wait_for
+from tests.world import World, create, issue, offer, one_worker, redeem, wait_for
 
 OFFER = """\
 offer_id: {offer_id}

@@ -10,9 +10,9 @@ from schemas.topics import ISSUE, REDEEM, Lane
 from state.keys import base
 from streams.client import new_request
 from streams.recovery import committed_offsets
-from tests.journeys.commands import Said, lines, one_worker, written
+from tests.journeys.commands import Said, lines, written
 from tests.servers import Servers
-from tests.world import World, create, issue, redeem, wait_for
+from tests.world import World, create, issue, one_worker, redeem, wait_for
 
 TILLS = """\
 till_id,store_id,zone_ids,concept_id,time_zone,store_name

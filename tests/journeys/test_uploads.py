@@ -10,7 +10,7 @@ from streams.bulk.uploads import CODES_A_CHUNK
 from streams.client import new_request
 from tests.journeys.handed import Said, answer, decided, kill_in_the_middle, run, shown, written
 from tests.servers import Servers
-from tests.world import World, create, issue, organisation, redeem
+from tests.world import World, create, issue, one_worker, redeem
 
 CODES = {"coupons": {"codes": {"type": "uploaded"}}}
 
@@ -18,12 +18,8 @@ CODES = {"coupons": {"codes": {"type": "uploaded"}}}
 @pytest.fixture(scope="module")
 def world(running_servers: Servers) -> Iterator[World]:
     """One worker that all tests here share; each test has offers of its own."""
-    made = World(organisation(running_servers, "uploads"))
-    try:
-        made.start()
+    with one_worker(running_servers, "uploads") as made:
         yield made
-    finally:
-        made.close()
 
 
 # Codes --------------------------------------------------------------------------------------------

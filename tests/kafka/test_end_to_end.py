@@ -18,7 +18,7 @@ from tests.world import (
     create,
     issue,
     offer,
-    organisation,
+    one_worker,
     read_all,
     redeem,
     wait_for,
@@ -30,12 +30,8 @@ PARTITIONS = range(4)
 @pytest.fixture(scope="module")
 def world(running_servers: Servers) -> Iterator[World]:
     """One worker that all tests here share."""
-    made = World(organisation(running_servers, "end-to-end"))
-    try:
-        made.start()
+    with one_worker(running_servers, "end-to-end") as made:
         yield made
-    finally:
-        made.close()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 from schemas.times import to_second, written_day
 from schemas.topics import REMINDERS
 from streams.audit import audit
+from streams.cli.common import ledger_of
 from streams.client import new_request
 from tests.servers import Servers
 from tests.world import Found, World, create, issue, organisation, read_all, redeem, wait_for
@@ -153,6 +154,26 @@ def test_what_was_missed_for_longer_than_the_grace_is_not_sent(world: World) -> 
     assert customers(triggers(world)) == {"c-2": 1}
     moment = to_second(triggers(world)[0].content["due_at"])
     assert moment == due.second + 24 * 3_600
+
+
+def test_redis_lost_before_the_moment_loses_no_reminder_though_nothing_else_is_asked(
+    world: World,
+) -> None:
+    # given
+    due = Due(world)
+    world.reasons(due.offer())
+    due.issue("c-1", "c-2")
+    world.stop()
+    due.start_worker(-6)
+
+    # when
+    ledger_of(world.settings).wipe(everything=True)
+    wait_for("reminders", lambda: len(triggers(world)) >= 2)
+
+    # expect
+    assert customers(triggers(world)) == {"c-1": 1, "c-2": 1}
+    verdict = audit(world.settings)
+    assert verdict.ok, verdict.differences
 
 
 def test_redis_lost_reminds_nobody_twice(world: World) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from schemas.reasons import PRECEDENCE, Reason
-from tests.ledger.desk import Desk, Request, edit
+from tests.ledger.asking import Request, edit
+from tests.ledger.desk import Desk
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """A year of work in a few lines: something of everything a ledger can hold."""
 
-from tests.ledger.desk import (
-    Desk,
+from tests.ledger.asking import (
     audience,
     claim,
     edit,
@@ -12,6 +11,7 @@ from tests.ledger.desk import (
     stores,
     upload,
 )
+from tests.ledger.desk import Desk
 from tests.world import create, issue, redeem
 
 LATER = "2026-11-22T09:00:00+05:30"

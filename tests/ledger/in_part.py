@@ -3,17 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.ledger.desk import (
-    Desk,
-    audience,
-    claim,
-    edit,
-    export,
-    reverse,
-    revoke,
-    stores,
-    upload,
-)
+from tests.ledger.asking import audience, claim, edit, export, reverse, revoke, stores, upload
+from tests.ledger.desk import Desk
 from tests.world import create, issue, redeem
 
 WAYS: dict[str, dict[str, Any]] = {

@@ -1,7 +1,8 @@
 """A common code: each customer's own coupon, and nobody else's code."""
 
+from tests.ledger.asking import audience, edit, reverse, upload
 from tests.ledger.code_ways import COMMON, UPLOADED
-from tests.ledger.desk import Desk, audience, edit, reverse, upload
+from tests.ledger.desk import Desk
 from tests.world import create, issue, redeem
 
 

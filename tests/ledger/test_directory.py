@@ -6,7 +6,8 @@ import pytest
 
 from schemas.times import milliseconds_of
 from streams.pages.directory import BadQuery, Directory, Query
-from tests.ledger.desk import Desk, claim, edit, stores
+from tests.ledger.asking import claim, edit, stores
+from tests.ledger.desk import Desk
 from tests.world import create, issue, redeem
 
 _NOON = milliseconds_of("2026-11-21T12:00:00+05:30")

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.ledger.desk import Desk, claim, edit, reverse, revoke
+from tests.ledger.asking import claim, edit, reverse, revoke
+from tests.ledger.desk import Desk
 from tests.world import create, issue, redeem
 
 UNLIMITED = {"uses_per_coupon": "unlimited"}

@@ -10,7 +10,8 @@ from schemas.topics import ISSUE
 from state.ledger import Behind, Closed, Fenced, Ledger, LedgerAway, Stale
 from state.restore import Restorer
 from streams.settings import Settings
-from tests.ledger.desk import TOKEN, Desk, Partition, claim, edit, revoke
+from tests.ledger.asking import claim, edit, revoke
+from tests.ledger.desk import TOKEN, Desk, Partition
 from tests.world import create, issue, redeem
 
 Content = dict[bytes, bytes]

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from tests.ledger.asking import audience, export, resend, reverse, revoke, upload
 from tests.ledger.code_ways import EXPORTED, UPLOADED, code_at
-from tests.ledger.desk import Desk, audience, export, resend, reverse, revoke, upload
+from tests.ledger.desk import Desk
 from tests.world import create, issue, redeem
 
 # Randomised --------------------------------------------------------------------------------------

@@ -4,8 +4,9 @@ import pytest
 
 from schemas.reasons import PRECEDENCE, Reason
 from streams.client import new_request
+from tests.ledger.asking import Request, audience, resend, revoke
 from tests.ledger.circumstances import Circumstance, edited, fields_of, pairs
-from tests.ledger.desk import Desk, Request, audience, resend, revoke
+from tests.ledger.desk import Desk
 from tests.ledger.test_precedence_redeem import NEWCOMER, REDEEM, REVERSE
 from tests.world import create, issue
 

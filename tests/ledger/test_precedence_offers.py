@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from schemas.reasons import Reason
+from tests.ledger.asking import Request, claim, edit, upload
 from tests.ledger.circumstances import Circumstance, pairs
-from tests.ledger.desk import Desk, Request, claim, edit, upload
+from tests.ledger.desk import Desk
 from tests.world import create
 
 

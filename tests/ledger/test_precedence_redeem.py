@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from schemas.reasons import Reason
+from tests.ledger.asking import export, reverse, revoke
 from tests.ledger.circumstances import Circumstance, edited, fields_of, pairs
-from tests.ledger.desk import Desk, export, reason, reverse, revoke
+from tests.ledger.desk import Desk, reason
 from tests.world import create, issue, redeem
 
 LOOSE = {"uses_per_coupon": "unlimited"}

@@ -5,8 +5,11 @@ from typing import Any
 import pytest
 
 from schemas.times import milliseconds_of
+from state.ledger import Closed
+from tests.ledger import held
+from tests.ledger.asking import claim, edit, export, reverse, revoke, upload
 from tests.ledger.code_ways import COMMON, EXPORTED, UPLOADED, code_at
-from tests.ledger.desk import Desk, claim, edit, export, reverse, revoke, upload
+from tests.ledger.desk import Desk
 from tests.ledger.reminding import DUE_AT, REMINDER, of_customers, remind, reminded
 from tests.world import create, issue, redeem
 
@@ -249,13 +252,45 @@ def test_where_coupons_of_an_end_lie_is_noted_by_runs(desk: Desk) -> None:
 
     def runs() -> list[list[int]]:
         desk.refresh()
-        ends = ((1, 26), (1, 27), (2, 30))
+        ends = (("o", 1, 26), ("o", 1, 27), ("x", 2, 30))
         calendar = desk.settings.calendar
         first = calendar.day(milliseconds_of("2026-11-01T12:00:00+05:30") // 1000) - 1
-        return [desk.ledger.runs_ending(n, calendar.last_second(first + day)) for n, day in ends]
+        return [
+            desk.ledger.runs_ending(offer_id, number, calendar.last_second(first + day))
+            for offer_id, number, day in ends
+        ]
 
     # expect
     assert runs() == [[0, 1], [1], [0, 1, 2]]
     desk.restore()
     assert runs() == [[0, 1], [1], [0, 1, 2]]
     assert desk.ledger.coupon_runs("o") == range(2)
+    assert not [name for name in held.content(desk.ledger) if name.startswith("ends:2:")]
+
+
+def test_what_was_looked_for_in_another_opening_is_not_noted(desk: Desk) -> None:
+    # given
+    epoch, _ = desk.ledger.planned()
+    desk.ledger.plan_until(7, epoch)
+    assert desk.ledger.planned() == (epoch, 7)
+
+    # when
+    desk.restore()
+
+    # expect
+    with pytest.raises(Closed):
+        desk.ledger.plan_until(8, epoch)
+    assert desk.ledger.planned() == (epoch + 1, None)
+
+
+@pytest.mark.parametrize("lost", ["open", "epoch"])
+def test_nothing_is_planned_on_a_ledger_that_is_not_open(desk: Desk, lost: str) -> None:
+    # given
+    epoch, _ = desk.ledger.planned()
+    desk.ledger.client.delete(desk.ledger.base + lost)
+
+    # expect
+    for call in (desk.ledger.planned, lambda: desk.ledger.plan_until(8, epoch)):
+        with pytest.raises(Closed):
+            call()
+    assert desk.ledger.client.get(desk.ledger.base + "planned") is None

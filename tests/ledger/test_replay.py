@@ -8,7 +8,8 @@ import pytest
 from schemas.topics import ISSUE, REDEEM
 from state.ledger import Stale
 from streams.client import new_request
-from tests.ledger.desk import NOW, Desk, Request, Said, edit, reverse, revoke
+from tests.ledger.asking import Request, edit, reverse, revoke
+from tests.ledger.desk import NOW, Desk, Said
 from tests.world import create, issue, redeem
 
 DAY_MS = 86_400_000

@@ -3,7 +3,8 @@
 import pytest
 
 from state.ledger import Ledger
-from tests.ledger.desk import Desk, reverse, revoke
+from tests.ledger.asking import reverse, revoke
+from tests.ledger.desk import Desk
 from tests.ledger.everything import live
 from tests.ledger.held import content
 from tests.world import create, issue, redeem

@@ -9,8 +9,9 @@ import pytest
 from schemas.topics import REDEEM
 from state.ledger import Fenced, Ledger
 from streams.settings import Settings
+from tests.ledger.asking import edit
 from tests.ledger.copies import Copy, copy_of, put_back
-from tests.ledger.desk import TOKEN, Desk, Said, edit
+from tests.ledger.desk import TOKEN, Desk, Said
 from tests.ledger.everything import live
 from tests.ledger.held import content
 from tests.ledger.in_part import LOOSE, PARTS, WAYS, code, undone, used

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from schemas.org import OrgEntity
-from tests.ledger.desk import Desk, audience, claim, edit, reverse, stores
+from tests.ledger.asking import audience, claim, edit, reverse, stores
+from tests.ledger.desk import Desk
 from tests.world import create, issue, redeem
 
 ENDS = {"expiry": {"type": "fixed_date", "at": "2026-12-31T23:59:59+05:30"}}

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.ledger.desk import Desk, reverse, revoke
+from tests.ledger.asking import reverse, revoke
+from tests.ledger.desk import Desk
 from tests.world import create, issue, redeem
 
 END = "2026-11-22T23:59:59+05:30"

@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests.ledger.asking import revoke, upload
 from tests.ledger.code_ways import UPLOADED, code_at
-from tests.ledger.desk import Desk, revoke, upload
+from tests.ledger.desk import Desk
 from tests.world import create, issue, redeem
 
 

@@ -11,8 +11,17 @@ def test_an_offer_from_its_form_to_its_revocation(page: Page, shop: Shop, tmp_pa
     page.goto("/")
     expect(page.locator("#total")).to_have_text("0 offers")
     sign_in(page)
+    _create(page)
+    _claim(page)
+    codes = _issue(page, tmp_path / "customers.csv", "c-1", "c-2", "c-3")
+    _try_the_till(page, codes["c-1"])
+    _see_it_counted(page, shop, codes["c-2"])
+    _revoke(page)
+    _see_it_refused(page, codes["c-3"])
 
-    # a new offer: the model's errors stand beside their fields, then it is told in words
+
+def _create(page: Page) -> None:
+    """The model's errors stand beside their fields, then the offer is told in words."""
     page.get_by_role("link", name="New offer").click()
     page.locator("[data-field=offer_id]").fill("diwali-10")
     page.locator("[data-field='discount.percent']").fill("200")
@@ -28,50 +37,64 @@ def test_an_offer_from_its_form_to_its_revocation(page: Page, shop: Shop, tmp_pa
     page.locator("#save").click()
     expect(page.get_by_role("heading", name="Diwali 10% off")).to_be_visible()
 
-    # claimed, and issued to three customers of a CSV
+
+def _claim(page: Page) -> None:
     page.get_by_role("button", name="Claim").click()
     page.locator("#service").select_option("dvs")
     page.locator("#holder").fill("h")
     page.locator("#do-it").click()
     expect(page.locator("#said")).to_contain_text("Claimed by dvs h.")
-    (tmp_path / "customers.csv").write_text("customer_id\nc-1\nc-2\nc-3\n")
+
+
+def _issue(page: Page, file: Path, *customers: str) -> dict[str, str]:
+    """The codes that the page shows for the customers of a CSV."""
+    file.write_text("\n".join(("customer_id", *customers)))
     page.get_by_role("button", name="Issue from CSV").click()
-    page.locator("#file").set_input_files(tmp_path / "customers.csv")
+    page.locator("#file").set_input_files(file)
     page.locator("#service").select_option("dvs")
     page.locator("#holder").fill("h")
     page.locator("#do-it").click()
     expect(page.locator("#said")).to_contain_text("3 of 3 issued.")
     expect(page.locator("#issued")).to_have_text("3")
-
-    # redeemed at the till to try, with the message that went over the topic
     rows = page.locator("#codes").inner_text().splitlines()[1:]
-    codes = dict(row.split(",") for row in rows)
+    return dict(row.split(",") for row in rows)
+
+
+def _try_the_till(page: Page, code: str) -> None:
+    """It shows the message that went over the topic."""
     page.get_by_role("link", name="Try the till").click()
-    page.locator("#code").fill(codes["c-1"])
+    page.locator("#code").fill(code)
     page.locator("#customer").fill("c-1")
     page.get_by_role("button", name="Validate").click()
     expect(page.locator("[data-answer]").first).to_contain_text("validate: accepted, 149.90")
     page.get_by_role("button", name="Redeem").click()
     expect(page.locator("[data-answer]").first).to_contain_text("redeem: accepted, 149.90")
-    expect(page.locator("#answers pre").first).to_contain_text(f'"code": "{codes["c-1"]}"')
+    expect(page.locator("#answers pre").first).to_contain_text(f'"code": "{code}"')
     expect(page.locator("#answers summary").first).to_contain_text("redeem.requests")
 
-    # counted, without a reload
+
+def _see_it_counted(page: Page, shop: Shop, code: str) -> None:
+    """Without a reload."""
     page.get_by_role("link", name="Offers").click()
     expect(page.locator("[data-offer=diwali-10]")).to_contain_text("33.33%")
     page.get_by_role("link", name="Diwali 10% off").click()
     expect(page.locator("#redeemed")).to_have_text("1")
-    shop.redeem(codes["c-2"], "c-2")
+    shop.redeem(code, "c-2")
     expect(page.locator("#redeemed")).to_have_text("2")
     expect(page.locator("#over-time svg")).to_be_visible()
 
-    # revoked, once somebody said that they understand; then refused
+
+def _revoke(page: Page) -> None:
+    """Once somebody said that they understand."""
     page.get_by_role("button", name="Revoke").click()
     expect(page.locator("#do-it")).to_be_disabled()
     page.locator("#understand").check()
     page.locator("#do-it").click()
     expect(page.locator("#said")).to_contain_text("Revoked: unredeemed.")
-    page.goto(f"/#/till/{codes['c-3']}")
+
+
+def _see_it_refused(page: Page, code: str) -> None:
+    page.goto(f"/#/till/{code}")
     page.locator("#customer").fill("c-3")
     page.get_by_role("button", name="Redeem").click()
     expect(page.locator("[data-answer=coupon_revoked]")).to_be_visible()

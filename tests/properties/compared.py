@@ -11,8 +11,9 @@ from schemas.times import utc_moment
 from schemas.topics import OFFERS, lane_of
 from state.ledger import Ledger
 from streams.settings import Settings
+from tests.ledger.asking import Request
 from tests.ledger.copies import Copy
-from tests.ledger.desk import NOW, Desk, Partition, Request, Said
+from tests.ledger.desk import NOW, Desk, Partition, Said
 from tests.properties.answers import differences
 from tests.properties.drawn_bills import TILLS
 from tests.properties.oracle import Oracle

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from tests.ledger.desk import audience, resend, reverse, revoke
+from tests.ledger.asking import audience, resend, reverse, revoke
 from tests.ledger.reminding import remind
 from tests.properties.drawn import customers, parts
 from tests.properties.machine import LedgerMachine, early, late, moments, numbers, offer_ids

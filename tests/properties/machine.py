@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
+from tests.ledger.asking import edit, resend, reverse
 from tests.ledger.copies import copy_of, put_back
-from tests.ledger.desk import edit, resend, reverse
 from tests.properties.compared import Compared
 from tests.properties.drawn import CUSTOMERS, EARLY, LATE, MOMENTS, bills, picks
 from tests.properties.plain_rules import Offer

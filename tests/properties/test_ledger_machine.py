@@ -11,7 +11,7 @@ from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 
 from state.ledger import Ledger
 from streams.settings import Settings
-from tests.ledger.desk import claim, export, stores, upload
+from tests.ledger.asking import claim, export, stores, upload
 from tests.properties import drawn, drawn_bills
 from tests.properties.coupon_rules import Coupons
 from tests.properties.drawn import (

@@ -73,7 +73,7 @@ def test_kubernetes_hands_pods_their_secrets_from_a_secret() -> None:
     [configuration] = [each for each in documents if each["kind"] == "ConfigMap"]
 
     given = {each["name"]: each for each in worker["env"] if each["name"] in SECRET_SETTINGS}
-    assert len(given) == 4
+    assert len(given) == 5
     assert all("secretKeyRef" in each["valueFrom"] for each in given.values())
     assert not SECRET_SETTINGS & set(configuration["data"])
 

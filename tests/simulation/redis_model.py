@@ -224,9 +224,9 @@ class ModelLedger(Ledger):
         return batches
 
     def read(self, answers: Any) -> list[list[Decided]]:
-        return answers
+        return list(answers)
 
-    def _ask(self, transition: Transition, calls: Any) -> list[list[Decided]]:
+    def _ask(self, transition: Transition, calls: Any) -> Any:
         """All are asked at once: after one that is refused, or whose answer is lost, the others
         are decided none the less."""
         del transition

@@ -10,7 +10,8 @@ from schemas.topics import ISSUE
 from state.layout import Head
 from state.ledger import Behind, Closed, Fenced, Ledger, Stale, Transition
 from streams.settings import Settings
-from tests.ledger.desk import NOW, Desk, edit
+from tests.ledger.asking import edit
+from tests.ledger.desk import NOW, Desk
 from tests.simulation.redis_model import Answer, Content, Operation, Rules
 from tests.world import create, issue
 

@@ -8,8 +8,7 @@ import pytest
 
 from schemas.times import written_day
 from streams.settings import Settings
-from tests.ledger.desk import (
-    Desk,
+from tests.ledger.asking import (
     audience,
     claim,
     edit,
@@ -20,6 +19,7 @@ from tests.ledger.desk import (
     stores,
     upload,
 )
+from tests.ledger.desk import Desk
 from tests.ledger.reminding import remind
 from tests.unit.audit_desk import OFFERS_BY_ID, TILLS, audited
 from tests.world import create, issue, redeem

@@ -10,7 +10,8 @@ import redis
 from state.layout import record
 from streams.audit.redis_state import RedisState, values_of
 from streams.settings import Settings
-from tests.ledger.desk import Desk, audience, export, stores, upload
+from tests.ledger.asking import audience, export, stores, upload
+from tests.ledger.desk import Desk
 from tests.unit.audit_desk import OFFERS_BY_ID, TILLS, audited
 from tests.world import create, issue, redeem
 

@@ -8,8 +8,9 @@ import pytest
 
 from streams.settings import Settings
 from streams.summary import summary
+from tests.ledger.asking import Request, export, revoke
 from tests.ledger.copies import copy_of, put_back
-from tests.ledger.desk import Desk, Request, export, revoke
+from tests.ledger.desk import Desk
 from tests.unit.audit_desk import audited
 from tests.world import create, issue, redeem
 

@@ -7,7 +7,8 @@ import pytest
 
 from schemas.times import milliseconds_of
 from streams.settings import Settings
-from tests.ledger.desk import Desk, Said, revoke
+from tests.ledger.asking import revoke
+from tests.ledger.desk import Desk, Said
 from tests.ledger.reminding import REMINDER, remind, reminded
 from tests.unit.audit_desk import audited
 from tests.world import create, issue, redeem

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.pages.operators import Operators, Role, read_operators
+from streams.operators import Operators, Role, read_operators
 from streams.settings import Settings
 
 ANNA, BOB = "anna-and-her-own-token", "bob-and-his-own:token"
