@@ -17,6 +17,7 @@ from schemas.org import OrgEntity
 from schemas.times import Calendar, to_second
 from state.codes import Codes, Series
 from state.eligibility import Eligibility
+from state.layout import Limits
 
 #: A longer code may stand for more, but none is given: what is beyond can't be told to the ledger.
 _MOST_SERIALS = 2**53
@@ -225,31 +226,30 @@ def put_stores(definition: dict[str, Any], stores: list[str]) -> None:
     definition["redeem"]["org_entities"] = {**places, "stores": stores}
 
 
-def limits_of(offer: Offer, decimals: int) -> dict[str, Any]:
-    """What the ledger's scripts need of an offer's rules; False: no limit. Money in minor units."""
+def limits_of(offer: Offer, decimals: int) -> Limits:
+    """But for how many codes are possible, which goes by the lead that the offer gets."""
     issue, redeem, expiry, budget = offer.issue, offer.redeem, offer.expiry, offer.budget
-    unlimited = redeem.uses_per_coupon == "unlimited"
 
     def minor(amount: str | None) -> int | bool:
         return False if amount is None else to_minor(amount, decimals)
 
-    return {
-        "ends_at": to_second(expiry.at) if expiry.type == "fixed_date" else False,
-        "with_campaign": expiry.type == "with_campaign",
-        "codes": kind_of(offer),
-        "third_party": offer.coupons.delivery == "third_party",
-        "issue_per_customer": issue.max_per_customer or False,
-        "issue_gap_days": issue.min_gap_days,
-        "issue_total": issue.max_total or False,
-        "resend": issue.resend is not None,
-        "anyone_may_redeem": redeem.anyone_may_redeem,
-        "uses_per_coupon": False if unlimited else redeem.uses_per_coupon,
-        "redeem_per_customer": redeem.max_per_customer or False,
-        "redeem_gap_days": redeem.min_gap_days,
-        "redeem_total": redeem.max_total or False,
-        "budget_discount": minor(budget.discount),
-        "revenue_goal": minor(budget.revenue_goal),
-    }
+    return Limits(
+        ends_at=to_second(expiry.at) if expiry.type == "fixed_date" else False,
+        with_campaign=expiry.type == "with_campaign",
+        codes=kind_of(offer),
+        third_party=offer.coupons.delivery == "third_party",
+        issue_per_customer=issue.max_per_customer or False,
+        issue_gap_days=issue.min_gap_days,
+        issue_total=issue.max_total or False,
+        resend=issue.resend is not None,
+        anyone_may_redeem=redeem.anyone_may_redeem,
+        uses_per_coupon=False if redeem.uses_per_coupon == "unlimited" else redeem.uses_per_coupon,
+        redeem_per_customer=redeem.max_per_customer or False,
+        redeem_gap_days=redeem.min_gap_days,
+        redeem_total=redeem.max_total or False,
+        budget_discount=minor(budget.discount),
+        revenue_goal=minor(budget.revenue_goal),
+    )
 
 
 def fixed_codes(offer: Offer) -> str:

@@ -10,7 +10,7 @@ from schemas.reasons import Reason
 
 #: What lies in Redis, by its number. With each change of a record or key it is raised by one: a
 #: ledger of another layout is made again from the outcomes.
-LAYOUT = 5
+LAYOUT = 6
 #: Coupons that one request to remind goes through: 16 hashes of 64.
 RUN_COUPONS = 1_024
 
@@ -77,6 +77,49 @@ class Range(NamedTuple):
     day: int  # of the export or upload
     starts: int
     expires: int | bool
+
+
+class Limits(NamedTuple):
+    """What scripts need of an offer's rules, in the field ``limits`` of its hash. False: no limit.
+    Money in minor units."""
+
+    ends_at: int | bool  # seconds
+    with_campaign: bool
+    codes: str  # generated, common or uploaded
+    third_party: bool
+    issue_per_customer: int | bool
+    issue_gap_days: int
+    issue_total: int | bool
+    resend: bool
+    anyone_may_redeem: bool
+    uses_per_coupon: int | bool
+    redeem_per_customer: int | bool
+    redeem_gap_days: int
+    redeem_total: int | bool
+    budget_discount: int | bool
+    revenue_goal: int | bool
+    possible_codes: float | bool = False  # of generated ones
+
+
+class Counts(NamedTuple):
+    """What requests change of an offer, in the field ``counts`` of its hash; all read at once."""
+
+    issued: int  # of generated codes: the next serial
+    skipped: int  # serials below it that a loss made nobody's
+    redeemed: int  # standing ones
+    sequence: int  # of its newest decision
+    watermark: int  # unredeemed coupons of lower serials are revoked
+    discounted: int  # minor units, of standing redemptions
+    revenue: int
+    positions: int  # of uploaded codes
+    stock_next: int  # where the next free code of an upload comes
+    stock: int  # free codes in effect, and those that were
+    taken: int  # how many of them are gone
+    audience: int  # the generation in effect, below zero: everyone
+    audiences: int
+    closed: bool  # no code is left to be issued
+    last_issued: int | bool  # milliseconds since 1970
+    last_redeemed: int | bool
 
 
 #: What a request asks of the ledger: a tuple in the order of one of those below. Where millions
@@ -171,7 +214,7 @@ class OfferOp(NamedTuple):
     occurred_at: str
     actor: str
     definition: str | bool = False  # JSON
-    limits: dict[str, Any] | bool = False
+    limits: Limits | bool = False
     expiry_type: str | bool = False
     codes: str | bool = False  # what of coupons.codes can't change
     code_key: bytes = b""  # of a common code
@@ -312,7 +355,20 @@ def record(values: Iterable[Any]) -> bytes:
     return b"".join(map(_pack, values))
 
 
-_NAMES = re.compile(r"\b(OP|HEAD|COUPON|USE|CUSTOMER|RANGE|REASON|RUN)\.(\w+)")
+def values_of(packed: bytes) -> list[Any]:
+    """What `record` packed."""
+    values = msgpack.Unpacker()
+    values.feed(packed)
+    return [*values]
+
+
+def counts_of(packed: bytes | None) -> Counts:
+    """The field ``counts`` of an offer's hash; None: of one that nothing was decided of yet."""
+    return Counts(*values_of(packed)) if packed else _NO_COUNTS
+
+
+_NO_COUNTS = Counts._make([0] * 13 + [False] * 3)
+_NAMES = re.compile(r"\b(OP|HEAD|COUPON|USE|CUSTOMER|RANGE|LIMIT|COUNT|REASON|RUN)\.(\w+)")
 
 
 def bound(text: str, operation: type[NamedTuple] | None = None) -> str:
@@ -324,6 +380,7 @@ def bound(text: str, operation: type[NamedTuple] | None = None) -> str:
     """
     layouts: dict[str, type[NamedTuple]] = {
         "HEAD": Head, "COUPON": Coupon, "USE": Use, "CUSTOMER": Customer, "RANGE": Range,
+        "LIMIT": Limits, "COUNT": Counts,
     }  # fmt: skip
     if operation is not None:
         layouts["OP"] = operation

@@ -12,7 +12,7 @@ import redis
 from state import keys
 from state.calls import Behind, Closed, Decided, Fenced, LedgerAway, LedgerError, Stale, decided
 from state.catalogue import Catalogue
-from state.layout import Head, Operation, Range, runs_of
+from state.layout import Counts, Head, Operation, Range, counts_of, runs_of
 from state.restoring import STAMPS_AN_EPOCH, Restoring
 from state.scripts import LOOKUP, PLAN, Script, Transition
 
@@ -169,21 +169,17 @@ class Ledger(Restoring):
 
         return self._answered(read)
 
-    def counts(self, offer_ids: Sequence[str]) -> list[dict[bytes, bytes]]:
-        """Of each offer the fields of its hash that change with every request."""
-        names = (b"issued", b"skipped", b"redeemed", b"last_issued", b"last_redeemed")
+    def counts(self, offer_ids: Sequence[str]) -> list[Counts]:
+        """Of each offer what changes with every request."""
 
-        def read() -> list[list[bytes | None]]:
+        def read() -> list[bytes | None]:
             pipeline = self.client.pipeline(transaction=False)
             for offer_id in offer_ids:
-                pipeline.hmget(f"{self.base}offer:{offer_id}", names)
-            found: list[list[bytes | None]] = pipeline.execute()
+                pipeline.hget(f"{self.base}offer:{offer_id}", "counts")
+            found: list[bytes | None] = pipeline.execute()
             return found
 
-        return [
-            {name: value for name, value in zip(names, found, strict=True) if value is not None}
-            for found in self._answered(read)
-        ]
+        return [counts_of(packed) for packed in self._answered(read)]
 
     def offer(self, offer_id: str) -> dict[bytes, bytes]:
         """One offer's hash, empty where there is none."""
@@ -199,10 +195,8 @@ class Ledger(Restoring):
 
     def coupon_runs(self, offer_id: str) -> range:
         """Every run of `RUN_COUPONS` serials that the offer has coupons or codes in."""
-        fields = self._answered(
-            lambda: self.client.hmget(f"{self.base}offer:{offer_id}", "issued", "positions")
-        )
-        return runs_of(0, max(int(field or 0) for field in fields))
+        [counts] = self.counts([offer_id])
+        return runs_of(0, max(counts.issued, counts.positions))
 
     def runs_ending(self, offer_id: str, number: int, second: int) -> list[int]:
         """Those with coupons of this offer whose own end is this second."""

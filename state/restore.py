@@ -25,7 +25,6 @@ from state.tables import BucketOf, generation_of, remembered_at, seconds_to_live
 
 Fact = list[Any]
 #: What an offer counts: restored by the facts that follow it.
-_COUNTS = ("issued", "redeemed", "sequence", "watermark", "discounted", "revenue", "closed")
 #: Who was issued one coupon: its serial and day follow.
 _NEW_CUSTOMER = Customer(redeemed=0, issued=2, uploaded=0, taken=0)
 _pack = msgpack.Packer(use_bin_type=False, autoreset=True).pack
@@ -99,13 +98,13 @@ class Restorer:
         stores, claim, lead = current["stores_now"], current["offer"]["claim"], current["lead"]
         offer = as_declared(current["offer"], stores)
         limits = limits_of(offer, self._decimals)
-        if limits["codes"] == "generated":
-            limits["possible_codes"] = float(series_of(offer, lead).space)
+        if limits.codes == "generated":
+            limits = limits._replace(possible_codes=float(series_of(offer, lead).space))
         fields = {
             "number": current["number"],
             "version": current["version"],
             "definition": offer.model_dump_json(exclude={"claim"}),
-            "limits": _pack(limits),
+            "limits": record(limits),
             "lead": lead,
             "length": code_length(offer),
             "codes": fixed_codes(offer),
@@ -113,7 +112,6 @@ class Restorer:
             "offer_code": offer.offer_code,
             **{name: milliseconds_of(current[name]) for name in ("created_at", "modified_at")},
             **{name: current[name] for name in ("created_by", "modified_by")},
-            **dict.fromkeys(_COUNTS, 0),
         }
         if claim:
             fields["claim"] = _pack(packed_claim(claim))

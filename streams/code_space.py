@@ -11,6 +11,7 @@ import orjson
 
 from schemas.offers import Offer
 from state.catalogue import kind_of, series_of
+from state.layout import counts_of
 from streams.summary import total_issued
 
 #: Possible codes for each issued one, below which the offer is warned about.
@@ -25,7 +26,8 @@ def code_space(fields: dict[bytes, bytes]) -> dict[str, Any] | None:
     offer = Offer.model_validate(orjson.loads(fields[b"definition"]))
     if kind_of(offer) != "generated":
         return None
-    issued, possible = total_issued(fields), series_of(offer, fields[b"lead"].decode()).space
+    issued = total_issued(counts_of(fields.get(b"counts")))
+    possible = series_of(offer, fields[b"lead"].decode()).space
     found: dict[str, Any] = {
         "issued": issued,
         "possible": possible,

@@ -5,6 +5,7 @@ from typing import Any
 import msgpack
 
 from schemas.times import utc_moment
+from state.layout import Counts, counts_of
 from streams.offers import as_written
 
 
@@ -24,7 +25,7 @@ def summary(fields: dict[bytes, bytes]) -> dict[str, Any]:
         "offer_id": offer["offer_id"],
         "name": offer["name"],
         "version": int(fields[b"version"]),
-        **counts_of(fields),
+        **going(counts_of(fields.get(b"counts"))),
         "created_at": utc_moment(int(fields[b"created_at"])),
         "created_by": fields[b"created_by"].decode(),
         "modified_at": utc_moment(int(fields[b"modified_at"])),
@@ -33,22 +34,22 @@ def summary(fields: dict[bytes, bytes]) -> dict[str, Any]:
     }
 
 
-def counts_of(fields: dict[bytes, bytes]) -> dict[str, Any]:
-    """How an offer is going, of those fields of its hash that `Ledger.counts` reads."""
-    issued, redeemed = total_issued(fields), int(fields.get(b"redeemed", 0))
+def going(counts: Counts) -> dict[str, Any]:
+    """How an offer is going."""
+    issued = total_issued(counts)
     return {
         "issued": issued,
-        "redeemed": redeemed,
-        "redemption_rate": round(redeemed / issued, 6) if issued else None,
-        "last_issued_at": _moment(fields.get(b"last_issued")),
-        "last_redeemed_at": _moment(fields.get(b"last_redeemed")),
+        "redeemed": counts.redeemed,
+        "redemption_rate": round(counts.redeemed / issued, 6) if issued else None,
+        "last_issued_at": _moment(counts.last_issued),
+        "last_redeemed_at": _moment(counts.last_redeemed),
     }
 
 
-def total_issued(fields: dict[bytes, bytes]) -> int:
+def total_issued(counts: Counts) -> int:
     """How many coupons were issued. What a loss made nobody's counts in serials only."""
-    return int(fields.get(b"issued", 0)) - int(fields.get(b"skipped", 0))
+    return counts.issued - counts.skipped
 
 
-def _moment(milliseconds: bytes | None) -> str | None:
-    return None if milliseconds is None else utc_moment(int(milliseconds))
+def _moment(milliseconds: int | bool) -> str | None:
+    return utc_moment(milliseconds) if milliseconds else None

@@ -17,13 +17,14 @@ local function newcomer_refusal(op, offer)
   if offer.ends and ops[op + OP.second] > offer.ends then return REASON.offer_expired end
   if ops[op + OP.second] < ops[op + OP.starts] then return REASON.not_started end
   if ops[op + OP.customer_id] == '' then return REASON.customer_required end
-  if not offer.limits.anyone_may_redeem or not in_audience(offer, ops[op + OP.customer_id]) then
+  if not offer.limits[LIMIT.anyone_may_redeem]
+      or not in_audience(offer, ops[op + OP.customer_id]) then
     return REASON.not_recipient
   end
 end
 
 local function exhausted(offer)
-  local most = offer.limits.issue_total
+  local most = offer.limits[LIMIT.issue_total]
   if offer.closed or (most and total_issued(offer) >= most) then
     return REASON.offer_limit_reached
   end

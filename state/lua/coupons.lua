@@ -1,5 +1,5 @@
--- Coupons of an offer, by serial: the fields of COUPON, then of each redemption those of USE. `use` is how many values
--- stand before it, so that coupon[use + USE.day] is its day.
+-- Coupons of an offer, by serial: the fields of COUPON, then of each redemption those of USE. `use`
+-- is how many values stand before it, so that coupon[use + USE.day] is its day.
 local function coupons_key(offer, bucket)
   return base .. 'coupons:' .. offer.number .. ':' .. text(bucket)
 end
@@ -8,7 +8,7 @@ local function coupon_of(offer, serial)
   local coupon = offer.coupons[serial]
   if coupon ~= nil then return coupon end
   coupon = false
-  if offer.uploaded or serial < offer.before.issued then
+  if offer.uploaded or serial < offer.written then
     local packed = call('HGET', coupons_key(offer, floor(serial / 64)), texts[serial % 64])
     coupon = packed and values_of(packed)
   end
@@ -65,7 +65,7 @@ local function revoked(offer, serial, coupon)
 end
 
 local function used_up(offer, coupon)
-  local uses = offer.limits.uses_per_coupon
+  local uses = offer.limits[LIMIT.uses_per_coupon]
   return uses and standing(coupon) >= uses
 end
 

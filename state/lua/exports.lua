@@ -3,15 +3,15 @@ local function export_refusal(op, offer)
   local limits, after = offer.limits, total_issued(offer) + ops[op + OP.wanted]
   if offer.ends and ops[op + OP.second] > offer.ends then return REASON.offer_expired end
   if not offer.claim then return REASON.not_claimed_by_service, 'nobody has claimed the offer' end
-  if limits.issue_total and after > limits.issue_total then
+  if limits[LIMIT.issue_total] and after > limits[LIMIT.issue_total] then
     return REASON.offer_limit_reached, 'issue.max_total leaves ' ..
-      text(limits.issue_total - total_issued(offer))
+      text(limits[LIMIT.issue_total] - total_issued(offer))
   end
   local serials = offer.issued + ops[op + OP.wanted]
-  if offer.closed or (limits.possible_codes and serials > limits.possible_codes) then
+  if offer.closed or (limits[LIMIT.possible_codes] and serials > limits[LIMIT.possible_codes]) then
     return REASON.codes_exhausted
   end
-  if not limits.third_party or limits.codes ~= 'generated' then
+  if not limits[LIMIT.third_party] or limits[LIMIT.codes] ~= 'generated' then
     return REASON.invalid_offer,
       'coupons: only generated codes that a third party delivers are exported'
   end

@@ -35,18 +35,19 @@ local function refusal(op, offer)
   if not in_audience(offer, ops[op + OP.customer_id]) then return REASON.not_in_audience end
   if received_excluded(op) then return REASON.received_excluded_offer end
   local issued = issued_to(offer, customer_of(ops[op + OP.customer_key]))
-  if limits.issue_per_customer and #issued / 2 >= limits.issue_per_customer then
+  if limits[LIMIT.issue_per_customer] and #issued / 2 >= limits[LIMIT.issue_per_customer] then
     return REASON.customer_limit_reached
   end
-  if too_near(issued, 2, #issued, ops[op + OP.day], limits.issue_gap_days) then
+  if too_near(issued, 2, #issued, ops[op + OP.day], limits[LIMIT.issue_gap_days]) then
     return REASON.gap_not_elapsed
   end
-  if limits.issue_total and total_issued(offer) >= limits.issue_total then
+  if limits[LIMIT.issue_total] and total_issued(offer) >= limits[LIMIT.issue_total] then
     return REASON.offer_limit_reached
   end
   if offer.uploaded then
     if not next_free(offer) then return REASON.codes_exhausted end
-  elseif offer.closed or (limits.possible_codes and offer.issued >= limits.possible_codes) then
+  elseif offer.closed
+      or (limits[LIMIT.possible_codes] and offer.issued >= limits[LIMIT.possible_codes]) then
     return REASON.codes_exhausted
   end
 end
@@ -78,7 +79,7 @@ end
 
 local function resend(op, offer)
   if offer_expired(op, offer) then return decision(op, offer, REASON.offer_expired) end
-  if not offer.limits.resend then return decision(op, offer, REASON.resend_not_allowed) end
+  if not offer.limits[LIMIT.resend] then return decision(op, offer, REASON.resend_not_allowed) end
   local found = {}
   local record = customer_of(ops[op + OP.customer_key])
   for _, serial in ipairs(coupons_of(offer, record, ops[op + OP.customer_id])) do

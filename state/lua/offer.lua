@@ -1,30 +1,34 @@
--- Offers: read from Redis when first asked for, written at the end.
-local COUNTS = { 'issued', 'skipped', 'redeemed', 'sequence', 'watermark', 'discounted',
-                 'revenue', 'positions', 'stock_next', 'stock', 'taken', 'audience', 'audiences' }
-local NAMES = { 'number', 'version', 'limits', 'claim', 'closed', 'ranges', 'upload',
-                unpack(COUNTS) }
+-- Offers: read from Redis when first asked for, written at the end. A table has the fields of COUNT
+-- by their names; `written`: `issued` as it was, so that no coupon from there on is in Redis.
+local NAMES = { 'number', 'version', 'limits', 'claim', 'ranges', 'upload', 'counts' }
 local offers = {}           -- offer_id -> table, or false where there is none
 
 -- Takes in what an edit can change; `fields` as in Redis.
 local function learn_rules(offer, fields)
-  local limits, claim = unpack_(fields.limits), fields.claim and unpack_(fields.claim) or false
+  local limits, claim = values_of(fields.limits), fields.claim and unpack_(fields.claim) or false
   offer.version, offer.limits, offer.claim = tonumber(fields.version), limits, claim
-  offer.ends = limits.with_campaign and claim and claim.ends_at or limits.ends_at or false
+  offer.ends = limits[LIMIT.with_campaign] and claim and claim.ends_at or limits[LIMIT.ends_at]
   offer.loyalty, offer.campaign_ends = claim and claim.service == 'loyalty', claim and claim.ends_at
-  offer.uploaded = limits.codes == 'uploaded'
+  offer.uploaded = limits[LIMIT.codes] == 'uploaded'
 end
 
 local function new_offer(offer_id, fields)
+  local counts = fields.counts and values_of(fields.counts) or {}
   local offer = {
-    offer_id = offer_id, number = text(fields.number), closed = fields.closed == '1',
+    offer_id = offer_id, number = text(fields.number),
     ranges = fields.ranges and unpack_(fields.ranges) or {},
     upload = fields.upload and unpack_(fields.upload) or {},
-    before = {}, coupons = {}, kept = {}, tallies = {},
+    coupons = {}, kept = {}, tallies = {}, written = counts[COUNT.issued] or 0,
+    issued = counts[COUNT.issued] or 0, skipped = counts[COUNT.skipped] or 0,
+    redeemed = counts[COUNT.redeemed] or 0, sequence = counts[COUNT.sequence] or 0,
+    watermark = counts[COUNT.watermark] or 0, discounted = counts[COUNT.discounted] or 0,
+    revenue = counts[COUNT.revenue] or 0, positions = counts[COUNT.positions] or 0,
+    stock_next = counts[COUNT.stock_next] or 0, stock = counts[COUNT.stock] or 0,
+    taken = counts[COUNT.taken] or 0, audience = counts[COUNT.audience] or 0,
+    audiences = counts[COUNT.audiences] or 0, closed = counts[COUNT.closed] or false,
+    last_issued = counts[COUNT.last_issued] or false,
+    last_redeemed = counts[COUNT.last_redeemed] or false,
   }
-  for _, name in ipairs(COUNTS) do
-    offer[name] = tonumber(fields[name] or '0')
-    offer.before[name] = offer[name]
-  end
   learn_rules(offer, fields)
   offers[offer_id] = offer
   return offer
@@ -47,23 +51,18 @@ end
 local function total_issued(offer) return offer.issued - offer.skipped end
 
 -- What was decided, by day, kind and result: for people who look at it.
+local tallied = { field = '' }      -- the last one's: most of a batch have the same
 local function tally(offer, day, kind, result, count)
-  local of_day = offer.tallies[day]
-  if not of_day then of_day = {}; offer.tallies[day] = of_day end
-  local of_kind = of_day[kind]
-  if not of_kind then of_kind = {}; of_day[kind] = of_kind end
-  of_kind[result] = (of_kind[result] or 0) + count
+  if tallied.day ~= day or tallied.kind ~= kind or tallied.result ~= result then
+    tallied = { day = day, kind = kind, result = result,
+                field = text(day) .. ':' .. kind .. ':' .. result }
+  end
+  offer.tallies[tallied.field] = (offer.tallies[tallied.field] or 0) + count
 end
 
 local function write_tallies(offer)
-  for day, kinds in pairs(offer.tallies) do
-    for kind, results in pairs(kinds) do
-      for result, count in pairs(results) do
-        call('HINCRBY', base .. 'tallies:' .. offer.number,
-             text(day) .. ':' .. kind .. ':' .. result, count)
-      end
-    end
-  end
+  local key = base .. 'tallies:' .. offer.number
+  for field, count in pairs(offer.tallies) do call('HINCRBY', key, field, count) end
 end
 
 local function write_offers()
@@ -71,14 +70,13 @@ local function write_offers()
     if offer and offer.changed then
       local key = base .. 'offer:' .. offer_id
       write_tallies(offer)
-      for _, name in ipairs(COUNTS) do
-        if offer[name] ~= offer.before[name] then write(key, name, offer[name]) end
-      end
-      write(key, 'closed', offer.closed and '1' or '0')
+      write(key, 'counts', pack(
+        offer.issued, offer.skipped, offer.redeemed, offer.sequence, offer.watermark,
+        offer.discounted, offer.revenue, offer.positions, offer.stock_next, offer.stock,
+        offer.taken, offer.audience, offer.audiences, offer.closed, offer.last_issued,
+        offer.last_redeemed))
       if offer.new_ranges then write(key, 'ranges', pack(offer.ranges)) end
       if offer.new_upload then write(key, 'upload', pack(offer.upload)) end
-      if offer.last_issued then write(key, 'last_issued', offer.last_issued) end
-      if offer.last_redeemed then write(key, 'last_redeemed', offer.last_redeemed) end
     end
   end
 end

@@ -8,7 +8,7 @@ local function fields_of(offer_id)
   if changed[offer_id] ~= nil then return changed[offer_id] end
   local list, fields = call('HGETALL', base .. 'offer:' .. offer_id), {}
   for i = 1, #list, 2 do fields[list[i]] = list[i + 1] end
-  for _, name in ipairs(COUNTS) do fields[name] = nil end     -- these are the offer table's
+  fields.counts = nil         -- these are the offer table's
   return next(fields) and fields or false
 end
 
@@ -16,8 +16,7 @@ local function new_fields(op, found)
   numbers = numbers + 1
   if found.lead then take_lead(ops[op + OP.length], found.lead, ops[op + OP.offer_id]) end
   return {
-    number = numbers, version = 0, issued = 0, redeemed = 0, sequence = 0, watermark = 0,
-    discounted = 0, revenue = 0, closed = '0', lead = found.lead or '',
+    number = numbers, version = 0, lead = found.lead or '',
     length = ops[op + OP.length], codes = ops[op + OP.codes],
     expiry_type = ops[op + OP.expiry_type], created_at = now, created_by = ops[op + OP.actor],
   }
@@ -34,11 +33,11 @@ local function change(op, fields, found)
   local offer_id, definition = ops[op + OP.offer_id], ops[op + OP.definition]
   fields = fields or new_fields(op, found)
   if definition then
-    fields.definition, fields.limits = definition, ops[op + OP.limits]
-    if fields.limits.codes == 'generated' then
-      fields.limits.possible_codes = ops[op + OP.radix] ^ (ops[op + OP.length] - #fields.lead)
+    local limits = ops[op + OP.limits]
+    if limits[LIMIT.codes] == 'generated' then
+      limits[LIMIT.possible_codes] = ops[op + OP.radix] ^ (ops[op + OP.length] - #fields.lead)
     end
-    fields.limits = pack(fields.limits)
+    fields.definition, fields.limits = definition, record_of(limits)
     if ops[op + OP.stores] then fields.stores = nil; removed[offer_id] = true end
   end
   if found.code and found.code ~= fields.offer_code then

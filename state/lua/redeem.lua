@@ -13,7 +13,7 @@ local function issued_coupon(op, offer)
   local serial = ops[op + OP.serial]
   if offer.uploaded then
     serial = unpack_(get(uploaded_table(), ops[op + OP.code_key]))[2]
-  elseif offer.limits.codes == 'common' then
+  elseif offer.limits[LIMIT.codes] == 'common' then
     serial = own_coupon(op, offer)
   elseif not serial or serial >= offer.issued then
     return nil
@@ -75,7 +75,7 @@ local function redeem(op)
   local tell = teller(op)
   local coupon, serial = issued_coupon(op, offer)
   if not coupon then
-    if offer and offer.limits.codes == 'common' then
+    if offer and offer.limits[LIMIT.codes] == 'common' then
       return redeem_as_newcomer(op, offer, tell)
     end
     local reason = stock_refusal(op, offer)

@@ -20,7 +20,7 @@ local function coupon_refusal(op, offer, serial, coupon)
 end
 
 local function recipient_refusal(op, offer, coupon)
-  if offer.limits.anyone_may_redeem then return nil end
+  if offer.limits[LIMIT.anyone_may_redeem] then return nil end
   local recipient = recipient_of(coupon)
   if recipient == '' and ops[op + OP.customer_id] == '' then return REASON.customer_required end
   if recipient ~= '' and recipient ~= ops[op + OP.customer_id] then return REASON.not_recipient end
@@ -30,21 +30,22 @@ local function limit_refusal(op, offer)
   local limits = offer.limits
   if ops[op + OP.customer_id] ~= '' then
     local record = customer_of(ops[op + OP.customer_key])
-    if limits.redeem_per_customer and redemptions_of(record) >= limits.redeem_per_customer then
+    local most = limits[LIMIT.redeem_per_customer]
+    if most and redemptions_of(record) >= most then
       return REASON.customer_limit_reached
     end
     local first, last = list_in(record, CUSTOMER.redeemed)
-    if too_near(record, first, last, ops[op + OP.day], limits.redeem_gap_days) then
+    if too_near(record, first, last, ops[op + OP.day], limits[LIMIT.redeem_gap_days]) then
       return REASON.gap_not_elapsed
     end
   end
-  if limits.redeem_total and offer.redeemed >= limits.redeem_total then
+  if limits[LIMIT.redeem_total] and offer.redeemed >= limits[LIMIT.redeem_total] then
     return REASON.offer_limit_reached
   end
 end
 
 local function budget_refusal(op, offer)
-  local most, goal = offer.limits.budget_discount, offer.limits.revenue_goal
+  local most, goal = offer.limits[LIMIT.budget_discount], offer.limits[LIMIT.revenue_goal]
   if (most and offer.discounted + ops[op + OP.discount_minor] > most)
       or (goal and offer.revenue >= goal) then
     return REASON.budget_exhausted

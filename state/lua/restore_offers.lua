@@ -1,11 +1,10 @@
 -- What a restore puts back of offers themselves.
 -- The highest sequence, the last moments (milliseconds), and how many free codes are gone.
 local function progress(offer, sequence, last_issued, last_redeemed, stock)
-  local before = call('HMGET', base .. 'offer:' .. offer.offer_id, 'last_issued', 'last_redeemed')
   offer.changed = true
   offer.sequence, offer.taken = max(offer.sequence, sequence), max(offer.taken, stock)
-  if last_issued then offer.last_issued = max(last_issued, tonumber(before[1] or '0')) end
-  if last_redeemed then offer.last_redeemed = max(last_redeemed, tonumber(before[2] or '0')) end
+  if last_issued then offer.last_issued = max(last_issued, offer.last_issued or 0) end
+  if last_redeemed then offer.last_redeemed = max(last_redeemed, offer.last_redeemed or 0) end
 end
 
 -- Offers as the topic `offers` has them ------------------------------------------------------------
@@ -18,8 +17,6 @@ local function offer_as_committed(offer_id, fields)
   local key = base .. 'offer:' .. offer_id
   local version, offer_code = unpack(call('HMGET', key, 'version', 'offer_code'))
   if version then
-    for _, name in ipairs(COUNTS) do fields[name] = nil end
-    fields.closed = nil
     if not fields.stores then removed[#removed + 1] = key end
     if offer_code ~= fields.offer_code and holder_of('offer_codes', offer_code) == offer_id then
       take('offer_codes', offer_code, false)

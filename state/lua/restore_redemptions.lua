@@ -49,7 +49,7 @@ local function look_up_coupons(offer, list, width)
     while list[last + width] and floor(list[last + width] / 64) == bucket do
       last = last + width
     end
-    if offer.uploaded or bucket * 64 < offer.before.issued then
+    if offer.uploaded or bucket * 64 < offer.written then
       local fields = {}
       for i = first, last, width do fields[#fields + 1] = texts[list[i] % 64] end
       local found = get_fields(coupons_key(offer, bucket), fields)

@@ -9,7 +9,7 @@ end
 
 -- The redemption to undo (where in its coupon), that coupon and its serial.
 local function redemption_of(op, offer)
-  if offer and offer.limits.codes == 'common' then
+  if offer and offer.limits[LIMIT.codes] == 'common' then
     for _, serial in ipairs(issued_serials(offer, customer_of(ops[op + OP.customer_key]))) do
       local coupon = coupon_of(offer, serial)
       local use = redemption_in(coupon, op)

@@ -54,7 +54,7 @@ local function upload_codes(op, offer)
   if #taken_ > 0 then return decision(op, offer, REASON.code_taken, false, taken_) end
   local waiting = waiting_for(offer, ops[op + OP.kind], ops[op + OP.part], ops[op + OP.parts])
   local more = { first = offer.positions, stock_first = offer.stock_next,
-                 third_party = offer.limits.third_party }
+                 third_party = offer.limits[LIMIT.third_party] }
   local issued = put_codes(offer, ops[op + OP.items], more.first, more.stock_first, more.third_party)
   local total = add_part(offer, ops[op + OP.kind], waiting,
                          { ops[op + OP.part], more.first, #ops[op + OP.items], issued })

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 from schemas.topics import LANES
 from state.keys import LANE_LETTERS
-from state.layout import Coupon, Use
+from state.layout import Coupon, Use, values_of
 from streams.audit.growing import Tables
 from streams.audit.history import History
 from streams.audit.model import Customer as CustomerModel
 from streams.audit.model import OfferModel, Unwritten
 from streams.audit.offers_compared import compare_offer, compare_registers
-from streams.audit.redis_state import SINGLE, RedisState, lists_of, values_of
+from streams.audit.redis_state import SINGLE, RedisState, lists_of
 from streams.audit.reminding import RUN
 from streams.audit.uploads_compared import UploadsComparison
 from streams.audit.verdict import Findings, Progress

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from schemas.times import to_second
+from state.layout import Counts, Limits, counts_of, values_of
 from streams.audit.across import MARKED, Offers
 from streams.audit.model import OfferModel
 from streams.audit.parts import Uploaded, merged
@@ -16,57 +17,59 @@ from streams.audit.rules import code_rules, minor_of
 def compare_offer(offer: OfferModel, fields: dict[bytes, bytes], decimals: int) -> Iterator[str]:
     """What is wrong with an offer's hash."""
     found = {name.decode(): content for name, content in fields.items()}
-    counts = {
-        "number": offer.number,
-        "version": offer.version,
-        "redeemed": offer.redeemed,
-        "sequence": offer.sequence,
-        "watermark": offer.watermark,
-        "closed": int(offer.closed),
-        "discounted": offer.discounted,
-        "revenue": offer.revenue,
-    }
     rules = offer.versions.get(offer.version)
     in_serials = rules is not None and rules.codes.type != "uploaded"
     skipped = offer.next_serial - offer.issued if in_serials else 0
-    counts |= {"skipped": skipped, "issued": offer.issued + skipped}
-    found.setdefault("skipped", b"0")
-    for name, due in counts.items():
+    counts = counts_of(found.get("counts"))
+    due = {
+        "redeemed": offer.redeemed,
+        "sequence": offer.sequence,
+        "watermark": offer.watermark,
+        "closed": offer.closed,
+        "discounted": offer.discounted,
+        "revenue": offer.revenue,
+        "skipped": skipped,
+        "issued": offer.issued + skipped,
+    }
+    for name in ("number", "version"):
         said = found.get(name, b"").decode()
-        if said != str(due):
-            yield f"has {name} {said or 'missing'}; due {due}"
-    yield from _upload_errors(offer, found)
+        if said != str(getattr(offer, name)):
+            yield f"has {name} {said or 'missing'}; due {getattr(offer, name)}"
+    for name, count in due.items():
+        if getattr(counts, name) != count:
+            yield f"has {name} {getattr(counts, name)}; due {count}"
+    yield from _upload_errors(offer, found, counts)
     definition = offer.definitions.get(offer.version)
     if definition is None:
         return
     yield from _definition_errors(offer, definition, found)
-    limits = unpacked(found["limits"]) if "limits" in found else {}
+    limits = dict(zip(Limits._fields, values_of(found.get("limits", b"")), strict=False))
     for name, value in _limits(definition, decimals).items():
         if not _same(limits.get(name), value):
             yield f"has the limit {name} {limits.get(name)!r}; due {value!r}"
 
 
-def _upload_errors(offer: OfferModel, found: dict[str, bytes]) -> Iterator[str]:
+def _upload_errors(offer: OfferModel, found: dict[str, bytes], counts: Counts) -> Iterator[str]:
     """Exports, uploads in effect, the stock of free codes, the audience, the stores."""
     due = merged((s.first, s.size, s.day, s.starts, s.expires or False) for s in offer.spans)
     ranges = merged(tuple(span) for span in _unpacked(found, "ranges", []))
     if ranges != due:
         yield f"has the ranges {ranges[:3]} (first, count, day, starts, expires); due {due[:3]}"
     uploaded = offer.uploaded or Uploaded()
-    counts = {"positions": uploaded.positions, "stock_next": uploaded.stock_next,
+    places = {"positions": uploaded.positions, "stock_next": uploaded.stock_next,
               "stock": uploaded.stock_end}  # fmt: skip
-    for name, count in counts.items():
-        if int(found.get(name, 0)) != count:
-            yield f"has {name} {found.get(name, b'0').decode()}; due {count}"
+    for name, count in places.items():
+        if getattr(counts, name) != count:
+            yield f"has {name} {getattr(counts, name)}; due {count}"
     # Free codes of an upload that was given up are skipped when one is looked for.
-    taken, free = int(found.get("taken", 0)), uploaded.free(offer.span)
+    taken, free = counts.taken, uploaded.free(offer.span)
     first = free[0] if free else uploaded.stock_end
     if not uploaded.taken <= taken <= max(first, uploaded.taken):
         yield f"has taken {taken}; due {uploaded.taken}"
-    in_effect = int(found.get("audience", 0)) > 0
+    in_effect = counts.audience > 0
     if in_effect != (offer.audience is not None):
         due_audience = "one" if offer.audience is not None else "none"
-        yield f"has audience {found.get('audience', b'0').decode()}; due is {due_audience}"
+        yield f"has audience {counts.audience}; due is {due_audience}"
     stores = _unpacked(found, "stores", None)
     if sorted(stores or ()) != sorted(offer.stores or ()):
         yield f"has the uploaded stores {(stores or [])[:5]}; due {(offer.stores or [])[:5]}"
@@ -152,8 +155,7 @@ def _limits(definition: dict[str, Any], decimals: int) -> dict[str, Any]:
         "redeem_gap_days": redeem["min_gap_days"],
         "redeem_total": redeem["max_total"] or False,
     }
-    if codes.possible is not None:
-        limits["possible_codes"] = float(codes.possible)
+    limits["possible_codes"] = False if codes.possible is None else float(codes.possible)
     return limits
 
 

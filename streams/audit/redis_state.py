@@ -8,6 +8,7 @@ import msgpack
 import redis
 
 from state import keys
+from state.layout import values_of
 from streams.audit.verdict import AuditError
 from streams.settings import Settings
 
@@ -108,13 +109,6 @@ class RedisState:
 def unpacked(packed: bytes) -> Any:
     """A field as the ledger writes it."""
     return msgpack.unpackb(packed)
-
-
-def values_of(packed: bytes) -> list[Any]:
-    """A record: values one after the other."""
-    values = msgpack.Unpacker()
-    values.feed(packed)
-    return [*values]
 
 
 class Lists(NamedTuple):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from state.layout import counts_of
 from streams.audit.growing import Tables
 from streams.audit.model import OfferModel
 from streams.audit.parts import Uploaded
@@ -124,7 +125,7 @@ class UploadsComparison:
         for known, each in self._offers.items():
             if each.audience is not None:
                 fields = self._state.hash(f"offer:{each.offer_id}")
-                in_effect[known] = int(fields.get(b"audience", 0))
+                in_effect[known] = counts_of(fields.get(b"counts")).audience
         missing = set(in_effect)
         for name, members in self._state.sets(names):
             number, generation = (int(part) for part in name.split(":")[1:])

@@ -8,7 +8,7 @@ from schemas.offers import Offer
 from schemas.requests import Service
 from schemas.times import to_second
 from state.ledger import Ledger
-from streams.summary import counts_of, summary
+from streams.summary import going, summary
 from streams.words import discount_in_words, expiry_in_words
 
 #: Of `sort`: newest first.
@@ -106,8 +106,8 @@ class Directory:
         found = [one for one in self._known.values() if self._fits(one, query)]
         found.sort(key=itemgetter(SORTS[query.sort], "offer_id"), reverse=True)
         shown = found[query.offset : query.offset + query.limit]
-        fields = self._ledger.counts([one["offer_id"] for one in shown])
-        counted = [one | counts_of(now) for one, now in zip(shown, fields, strict=True)]
+        counts = self._ledger.counts([one["offer_id"] for one in shown])
+        counted = [one | going(now) for one, now in zip(shown, counts, strict=True)]
         return Found(len(found), counted)
 
     def _refresh(self) -> None:

@@ -128,9 +128,10 @@ def listing(offers: int) -> None:
 
 @benchmarks.command()
 @click.option("--requests", default=5_000, show_default=True, help="Of each kind.")
-def instructions(requests: int) -> None:
+@click.option("--offers", default=1, show_default=True, help="One after the other.")
+def instructions(requests: int, offers: int) -> None:
     """What a request costs Redis, counted by valgrind; printed, written nowhere."""
-    for kind, count in count_instructions(requests).items():
+    for kind, count in count_instructions(requests, offers).items():
         click.echo(f"{kind}: {count:,.0f} instructions")
 
 

@@ -27,8 +27,8 @@ _START_S = 60.0
 _TOTAL = re.compile(r"^totals: (\d+)$", re.MULTILINE)
 
 
-def count_instructions(requests: int) -> dict[str, float]:
-    """Of a redeem and of an issue, each to a customer of their own, of one offer.
+def count_instructions(requests: int, offers: int) -> dict[str, float]:
+    """Of a redeem and of an issue, each to a customer of their own, of one offer after the other.
 
     Raises `BenchmarkError` where there is no valgrind.
     """
@@ -40,13 +40,23 @@ def count_instructions(requests: int) -> dict[str, float]:
     ):
         found = organisation(server, "instructions")
         desk = Desk(found, Ledger(found.redis_url, found.topic_prefix))
-        desk.ask(new_request("create", offer_id=load.offer_id(0), actor="t", offer=load.offer(0)))
-
-        issues = load.issues(load.other_customers(requests))
+        create_at(desk, offers)
+        issues = load.issues(load.other_customers(requests), offers)
         issued, of_issues = server.counted(desk, ISSUE, issues)
         coupons = [load.Coupon(one["customer_id"], one["code"], one["offer_id"]) for one in issued]
         _, of_redeems = server.counted(desk, REDEEM, load.redeems(coupons))
     return {"redeem": of_redeems / requests, "issue": of_issues / requests}
+
+
+def create_at(desk: Desk, offers: int) -> None:
+    """So many, none of which is refused."""
+    creates = (
+        new_request("create", offer_id=load.offer_id(n), actor="t", offer=load.offer(n))
+        for n in range(offers)
+    )
+    while some := [*islice(creates, _A_CALL)]:
+        if {*desk.reasons(*some)} != {"accepted"}:
+            raise BenchmarkError("an offer was refused")
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,14 @@ import time
 from collections.abc import Callable
 
 from state.ledger import Ledger
-from streams.client import new_request
 from streams.pages.directory import Directory, Query
-from tests.benchmarks import load
 from tests.benchmarks.ground import Ground
+from tests.benchmarks.instructions import create_at
 from tests.ledger.desk import Desk
 
 #: As the page asks for them.
 _QUERY = Query.of({"limit": "50"})
-_CREATED_AT_ONCE, _LOOKS = 250, 20
+_LOOKS = 20
 
 
 def measure_listing(ground: Ground, count: int) -> dict[str, float]:
@@ -21,12 +20,7 @@ def measure_listing(ground: Ground, count: int) -> dict[str, float]:
     settings = ground.settings("listing")
     ledger = Ledger(settings.redis_url, settings.topic_prefix)
     desk = Desk(settings, ledger)
-    creates = [
-        new_request("create", offer_id=load.offer_id(n), actor="t", offer=load.offer(n))
-        for n in range(count)
-    ]
-    for first in range(0, count, _CREATED_AT_ONCE):
-        desk.reasons(*creates[first : first + _CREATED_AT_ONCE])
+    create_at(desk, count)
     directory = Directory(ledger, settings.now_ms)
 
     def look() -> None:

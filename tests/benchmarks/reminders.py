@@ -85,8 +85,8 @@ def _issue_reminded(ground: Ground, world: World, count: int) -> None:
     if world.reasons(asked) != ["accepted"]:
         raise BenchmarkError("the offer was refused")
     requests = (
-        (key, load.issue(number, key.decode(), offer["offer_id"]))
-        for number, key in enumerate(map(str.encode, load.other_customers(count)), 10**9)
+        (customer_id.encode(), load.issue(number, customer_id, offer["offer_id"]))
+        for number, customer_id in enumerate(load.other_customers(count))
     )
     drain(ground, Ours(world, ISSUE), "issue", requests).results.insist()
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import msgpack
 
-from tests.faults.ledger_seen import HEAD, WIDTH, values_of
+from tests.faults.ledger_seen import COUNTS, HEAD, WIDTH, values_of
 
 
 class Place(NamedTuple):
@@ -35,7 +35,13 @@ def packed_values(values: list[Any]) -> bytes:
 
 
 def counter_changed(name: str) -> Callable[[Place], None]:
-    return lambda place: place.client.hincrby(f"{place.base}offer:capped", name, 1)
+    def change(place: Place) -> None:
+        key, at = f"{place.base}offer:capped", COUNTS.index(name)
+        values = values_of(place.client.hget(key, "counts"))
+        values[at] += 1
+        place.client.hset(key, "counts", packed_values(values))
+
+    return change
 
 
 def use_missing(place: Place) -> None:

@@ -16,6 +16,10 @@ _LETTERS = {"o": "offers", "i": "issue", "r": "redeem", "k": "revoke", "m": "rem
 _KEYS_A_CALL = 500
 #: Values at the beginning of a coupon's or customer's record, and of each redemption of a coupon.
 HEAD, WIDTH = 4, 7
+#: What an offer's counts are, in their order.
+COUNTS = ("issued", "skipped", "redeemed", "sequence", "watermark", "discounted", "revenue",
+          "positions", "stock_next", "stock", "taken", "audience", "audiences", "closed",
+          "last_issued", "last_redeemed")  # fmt: skip
 #: How many differences of a kind are named.
 _NAMED = 5
 Hash = dict[bytes, bytes]
@@ -106,9 +110,11 @@ class LedgerSeen:
                 "discounted": sum(use.discount_minor for use in uses),
                 "revenue": sum(use.bill_minor for use in uses),
             }
-            is_ = {name: int(fields.get(name.encode(), 0)) for name in due}
+            counts = dict(zip(COUNTS, values_of(fields[b"counts"]), strict=True))
+            counts["version"] = int(fields[b"version"])
+            is_ = {name: counts[name] for name in due}
             serials = is_["issued"]
-            is_["issued"] -= int(fields.get(b"skipped", 0))  # numbers that are nobody's
+            is_["issued"] -= counts["skipped"]  # numbers that are nobody's
             self._differs("totals of offers", f"offer {offer_id}", is_, due)
             if serials < offer.next_serial:
                 self._wrong(f"Redis: offer {offer_id} gives {serials}, which was given, again")

@@ -8,6 +8,7 @@ from redis import Redis
 
 from schemas.topics import ISSUE, REDEEM, Lane
 from state.keys import base
+from state.layout import counts_of, record
 from streams.client import new_request
 from streams.recovery import committed_offsets
 from tests.journeys.commands import Said, lines, written
@@ -132,7 +133,9 @@ def test_audit_sees_a_changed_ledger_and_rebuild_mends_it_under_a_running_worker
     # when
     settings = world.settings
     ledger = Redis.from_url(settings.redis_url)
-    ledger.hincrby(base(settings.topic_prefix) + "offer:audited", "redeemed", 1)
+    offer = base(settings.topic_prefix) + "offer:audited"
+    counts = counts_of(ledger.hget(offer, "counts"))
+    ledger.hset(offer, "counts", record(counts._replace(redeemed=counts.redeemed + 1)))
     changed = world.run("audit", "--json")
 
     # expect

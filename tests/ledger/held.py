@@ -6,9 +6,9 @@ from typing import Any
 import msgpack
 import orjson
 
-from state.layout import Decision, OfferNow, Resent, Uploaded
+from state.layout import Decision, OfferNow, Resent, Uploaded, counts_of, values_of
 from state.ledger import Ledger
-from streams.audit.redis_state import lists_of, values_of
+from streams.audit.redis_state import lists_of
 
 #: Gone or new after a restore by their nature: what of a batch wasn't committed, who claimed a
 #: partition, what belongs to one opening of the server, and how many buckets were made ahead.
@@ -48,9 +48,9 @@ def content(ledger: Ledger) -> dict[str, Any]:
 def of_offer(fields: dict[bytes, bytes]) -> dict[bytes, Any]:
     """Its prefix and code stand in the definition of one restored, else only beside it."""
     meant: dict[bytes, Any] = {name: v for name, v in fields.items() if name != b"stamp"}
-    meant.setdefault(b"skipped", b"0")
+    meant[b"counts"] = counts_of(fields.get(b"counts"))
     meant[b"definition"] = definition(fields[b"definition"])
-    meant[b"limits"] = msgpack.unpackb(fields[b"limits"])
+    meant[b"limits"] = values_of(fields[b"limits"])
     for name in (b"claim", b"ranges", b"upload", b"stores"):
         if name in fields:
             meant[name] = msgpack.unpackb(fields[name])

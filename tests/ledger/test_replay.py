@@ -42,7 +42,7 @@ def test_the_same_batch_again_gives_the_same_decisions(desk: Desk) -> None:
     # then nothing shows of it
     assert again == first
     assert [one["replayed"] for one in again] == [False] * 3
-    assert int(desk.ledger.offer("o")[b"issued"]) == 2
+    assert desk.ledger.counts(["o"])[0].issued == 2
 
 
 def test_every_lane_replays_its_decisions(desk: Desk) -> None:

@@ -111,7 +111,7 @@ def test_a_reversal_of_a_redemption_that_was_lost(desk: Desk, ledger: Ledger) ->
 
     desk.restore()
 
-    assert int(ledger.offer("o")[b"redeemed"]) == 0
+    assert ledger.counts(["o"])[0].redeemed == 0
     assert desk.decide(at)[0]["totals"] == {"coupon": 1, "customer": 1, "offer": 1}
 
 

@@ -17,19 +17,24 @@ from tests.ledger.held import content
 from tests.ledger.in_part import LOOSE, PARTS, WAYS, code, undone, used
 from tests.world import create, issue, redeem
 
+#: The fewest and the most.
+_CALLS_A_COPY = 5, 20
+
 
 class Copied(Desk):
     """Redis is copied after some of the calls, as chance has it."""
 
     def __init__(self, settings: Settings, ledger: Ledger, chance: Random) -> None:
         self.copies: list[Copy] = []
-        self._chance = chance
+        self._chance, self._left = chance, chance.randint(*_CALLS_A_COPY)
         super().__init__(settings, ledger)
 
     def decide_together(self, *arguments: Any, **head: Any) -> list[list[Said]]:
         found = super().decide_together(*arguments, **head)
-        if self._chance.random() < 0.07:
+        self._left -= 1
+        if not self._left:
             self.copies.append(copy_of(self.ledger))
+            self._left = self._chance.randint(*_CALLS_A_COPY)
         return found
 
 
@@ -119,8 +124,8 @@ def test_what_redis_has_decided_and_kafka_not_committed_is_told_again(desk: Desk
     desk.restore(keeps=True)
 
     assert desk.decide(at) == first
-    assert desk.ledger.offer("unique")[b"redeemed"] == b"1"
-    assert int(desk.ledger.offer("unique")[b"sequence"]) == 5
+    assert desk.ledger.counts(["unique"])[0].redeemed == 1
+    assert desk.ledger.counts(["unique"])[0].sequence == 5
 
 
 def test_a_version_that_is_not_committed_is_kept(desk: Desk) -> None:
@@ -170,7 +175,7 @@ def test_a_reversal_undoes_no_redemption_that_was_decided_after_it(
     assert desk.decide(at)[0]["outcome"] == "accepted"
     desk.commit(at)
     whole = content(ledger)
-    assert desk.ledger.offer("unique")[b"redeemed"] == b"1"
+    assert desk.ledger.counts(["unique"])[0].redeemed == 1
 
     # when
     put_back(desk.ledger, before if keeps else copy)

@@ -7,8 +7,8 @@ import msgpack
 import pytest
 import redis
 
-from state.layout import record
-from streams.audit.redis_state import RedisState, values_of
+from state.layout import Counts, Limits, counts_of, record, values_of
+from streams.audit.redis_state import RedisState
 from streams.settings import Settings
 from tests.ledger.asking import audience, export, stores, upload
 from tests.ledger.desk import Desk
@@ -33,8 +33,13 @@ class Keys:
         content = change(values_of(self.client.hget(key, field)))
         self.client.hset(key, field, record(content))
 
-    def add(self, field: str, by: int = 1) -> None:
-        self.client.hincrby(f"{self.base}offer:up", field, by)
+    def of_offer(self, named: type[Any], **others: Any) -> None:
+        """Other values in its ``counts`` or ``limits``."""
+        field = named.__name__.lower()
+        self.record("offer:up", field, lambda values: named(*values)._replace(**others))
+
+    def count(self, name: str) -> int:
+        return getattr(counts_of(self.client.hget(f"{self.base}offer:up", "counts")), name)
 
     def customer(self, number: int, customer: str, change: Callable[[Any], Any]) -> None:
         [field] = [
@@ -53,9 +58,9 @@ def change(keys: Keys, what: str) -> None:
     """Offer up is number 1, export number 2."""
     client, base = keys.client, keys.base
     if what in ("discounted", "revenue", "positions", "stock_next", "stock", "taken", "audience"):
-        keys.add(what)
+        keys.of_offer(Counts, **{what: keys.count(what) + 1})
     elif what == "no audience":
-        client.hdel(f"{base}offer:up", "audience")
+        keys.of_offer(Counts, audience=0)
     elif what == "member":
         client.srem(f"{base}audience:1:1", "c-1")
     elif what == "stores":
@@ -65,7 +70,7 @@ def change(keys: Keys, what: str) -> None:
     elif what == "ranges":
         keys.packed("offer:export", "ranges", lambda ranges: [[*ranges[0][:1], 4, *ranges[0][2:]]])
     elif what == "limit":
-        keys.packed("offer:up", "limits", lambda limits: {**limits, "budget_discount": 1})
+        keys.of_offer(Limits, budget_discount=1)
     elif what == "code":
         keys.packed("uploaded:0", keys.code("UA2"), lambda found: [found[0], 0])
     elif what == "no code":
