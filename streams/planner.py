@@ -11,7 +11,7 @@ from mode import Service
 from schemas.reminders import ReminderName
 from schemas.times import Calendar, written_day
 from state.catalogue import Catalogue, CompiledOffer
-from state.ledger import Ledger, LedgerAway
+from state.ledger import Closed, Ledger, LedgerAway
 from streams.broker import BrokerError
 from streams.client import Till
 from streams.restart import start_again
@@ -19,6 +19,8 @@ from streams.settings import Settings
 
 logger = logging.getLogger("redeemonce")
 _LOOK_S = 0.2
+#: After which a ledger that is closed has to be restored, and nobody who decides has seen it.
+_CLOSED_LOOKS = 5
 #: Whose worker has it plans: one of them is enough, and several do no harm.
 _PLANNERS_PARTITION = 0
 
@@ -77,13 +79,19 @@ class Planner(Service):
 
     @Service.task
     async def _run(self) -> None:
+        closed = 0
         while not self.should_stop:
             try:
                 if self._partitions.has(_PLANNERS_PARTITION):
                     await self._plan(self._settings.now_ms() // 1_000)
+                closed = 0
             except (LedgerAway, BrokerError) as away:
                 logger.warning("%s; reminders wait", away)
-            except Exception as error:  # such as a ledger that has to be restored
+            except Closed as error:  # who decides finds out at once, and says why: it comes first
+                closed += 1
+                if closed == _CLOSED_LOOKS:
+                    start_again(f"planning reminders: Closed: {error}")
+            except Exception as error:
                 start_again(f"planning reminders: {type(error).__name__}: {error}")
             await self.sleep(_LOOK_S)
 
