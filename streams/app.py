@@ -28,7 +28,7 @@ from streams.planner import Planner
 from streams.recovery import prepare
 from streams.redeem import Redeeming
 from streams.remind import Reminding
-from streams.restart import start_again
+from streams.restart import start_again, start_again_after
 from streams.revoke import Revoking
 from streams.settings import Settings
 from streams.source import Source
@@ -86,7 +86,7 @@ class RedemptionWorker:
                 try:
                     await decider.decide(batch)
                 except Exception as error:
-                    start_again(f"{lane.name}: {type(error).__name__}: {error}")
+                    await start_again_after(lane.name, error)
 
         log = Log(lane, self.settings, ledger, metrics)
         self.sources.append(Source(lane, log, channel))

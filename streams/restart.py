@@ -4,6 +4,7 @@ Whatever the client library's threads hold is gone with the old program. What wa
 settled by the fresh one's `init_transactions` and by the ledger's stored decisions.
 """
 
+import asyncio
 import logging
 import os
 import sys
@@ -11,12 +12,15 @@ import time
 from contextlib import suppress
 from typing import NoReturn
 
+from state.ledger import Closed
+
 logger = logging.getLogger("redeemonce")
 #: How often this process has started again of late, handed on to the next program.
 _COUNT = "REDEEMONCE_STARTED_AGAIN"
 #: Under which id this process is known, handed on too.
 _PROCESS = "REDEEMONCE_PROCESS"
 _LONGEST_PAUSE_S = 5.0
+_SAY_WHY_S = 0.2
 #: Seconds after which a worker that ran that long counts as sound again.
 _SOUND_AFTER_S = 30.0
 _started = time.monotonic()
@@ -33,6 +37,13 @@ def start_again(why: str) -> NoReturn:
     _keep_no_files()
     os.environ[_COUNT] = str(count + 1)
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+async def start_again_after(lane: str, error: Exception) -> NoReturn:
+    """Where the ledger is closed, in a moment: another lane may know why, and says so first."""
+    if isinstance(error, Closed):
+        await asyncio.sleep(_SAY_WHY_S)
+    start_again(f"{lane}: {type(error).__name__}: {error}")
 
 
 def known_process() -> str | None:

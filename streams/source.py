@@ -13,7 +13,7 @@ from mode import Service
 from schemas.topics import Lane
 from streams.batches import Batch
 from streams.log import BATCH_S, LAG_S, Log
-from streams.restart import start_again
+from streams.restart import start_again, start_again_after
 
 T = TypeVar("T")
 #: Records of a transaction at the most: the broker works on one while the next is decided. The
@@ -89,7 +89,7 @@ class Source(Service):
         except TimeoutError:
             start_again(f"{self.lane.name}: Kafka or Redis took longer than a batch may")
         except Exception as error:
-            start_again(f"{self.lane.name}: {type(error).__name__}: {error}")
+            await start_again_after(self.lane.name, error)
         finally:
             self.drained.set()
 
