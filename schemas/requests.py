@@ -36,9 +36,9 @@ Service = Literal["outbound", "dvs", "timeline", "loyalty", "third_party"]
 #: Items of a list at the most: as many as a request of the largest size has room for, so that one
 #: that is allowed is never refused. `fail_fast`: the first wrong item is said, not 100,000 of them.
 MAX_LINES = MAX_REQUEST_BYTES // len('{"sku":"S","amount":"1"},')
+MAX_LISTED = MAX_REQUEST_BYTES // len('"",')
 #: Of the coupons of an offer, 1,024 each.
 MAX_RUNS = 2**40
-MAX_LISTED = MAX_REQUEST_BYTES // len('"",')
 
 _STRICT = ConfigDict(strict=True, extra="ignore")
 

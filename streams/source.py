@@ -55,17 +55,19 @@ async def take_turn(log: Log, agent: Agent, on_kafka_thread: OnKafkaThread) -> N
 
 
 class Source(Service):
-    """Runs a `Log`: one batch at a time through the agent's channel."""
+    """Runs a `Log`: one batch at a time through the agent's channel. ``look_s``: between two looks
+    at the lag."""
 
     def __init__(
         self,
         lane: Lane,
         log: Log,
         channel: ChannelT[Batch],
+        look_s: float = LAG_S,
         **more: Any,
     ) -> None:
         super().__init__(**more)
-        self.lane, self._log, self._channel = lane, log, channel
+        self.lane, self._log, self._channel, self._look_s = lane, log, channel, look_s
         self._thread = ThreadPoolExecutor(1, f"kafka-{lane.name}")
         self._draining = False
         self.joined, self.drained = asyncio.Event(), asyncio.Event()
@@ -99,7 +101,7 @@ class Source(Service):
         await self.joined.wait()
         while not (self._draining or self.should_stop):
             await self._on_kafka_thread(self._log.look_at_lag)
-            await self.sleep(LAG_S)
+            await self.sleep(self._look_s)
 
     def _on_kafka_thread(self, call: Callable[..., T], *arguments: Any) -> "asyncio.Future[T]":
         return asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)

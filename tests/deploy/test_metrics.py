@@ -14,15 +14,15 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from schemas.topics import REDEEM
 from state.ledger import Ledger
-from streams import source
 from streams.audit import Verdict
 from streams.batches import Part, Record
-from streams.broker import producer
+from streams.broker import ensure_topics, producer
 from streams.cli import ledger as commands
 from streams.log import Clients, Log
 from streams.metrics import Metrics
-from streams.recovery import prepare
+from streams.recovery.offsets import make_sure_of_offsets
 from streams.settings import Settings
+from streams.source import Source
 from tests.world import wait_for
 
 
@@ -147,13 +147,12 @@ class Waiting:
             self.seen.set()
 
 
-def test_lag_is_looked_at_while_a_batch_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "LAG_S", 0.01)
+def test_lag_is_looked_at_while_a_batch_waits() -> None:
     log: Any = Waiting()
 
     async def run_until_it_was_seen() -> None:
         channel: Any = asyncio.Queue()
-        running = source.Source(REDEEM, log, channel)
+        running = Source(REDEEM, log, channel, look_s=0.01)
         await running.start()
         assert await asyncio.to_thread(log.seen.wait, 10)
         await running.stop()
@@ -162,12 +161,9 @@ def test_lag_is_looked_at_while_a_batch_waits(monkeypatch: pytest.MonkeyPatch) -
     assert log.polls == 1
 
 
-def test_lag_on_a_real_broker(
-    settings: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as here:  # what a worker hands on to its next program
-        here.setattr("streams.recovery.places.make_known", lambda _: None)
-        prepare(settings, ledger, [REDEEM])
+def test_lag_on_a_real_broker(settings: Settings, ledger: Ledger) -> None:
+    ensure_topics(settings)
+    make_sure_of_offsets(settings)
     metrics = Metrics()
     log = Log(REDEEM, settings, ledger, metrics.lane("redeem"))
     log.start()
@@ -198,9 +194,9 @@ def test_lag_on_a_real_broker(
     log.close()
 
 
-def run(*arguments: str, found: int = 0) -> Result:
+def run(*arguments: str, found: int = 0, at_rest: bool = True) -> Result:
     """`redeemonce audit` where an audit finds so many differences."""
-    verdict = Verdict(not found, {"outcomes": 3}, ["one", "two"][:found], [], found)
+    verdict = Verdict(not found, {"outcomes": 3}, ["one", "two"][:found], [], found, at_rest)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(commands, "read_settings", lambda: None)
         patch.setattr(commands, "audit", lambda *_: verdict)
@@ -229,6 +225,13 @@ def test_an_audit_leaves_what_it_found(tmp_path: Path) -> None:
     assert figures(file)["redeemonce_audit_differences"] == 2
     assert file.stat().st_mode & 0o044 == 0o044  # node-exporter is another user
     assert [*tmp_path.iterdir()] == [file]
+
+
+def test_an_audit_of_what_was_never_at_rest_leaves_nothing(tmp_path: Path) -> None:
+    answer = run("--metrics", str(tmp_path / "audit.prom"), found=1, at_rest=False)
+
+    assert answer.exit_code == 1
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_an_audit_without_a_file_writes_none(tmp_path: Path, monkeypatch: Any) -> None:

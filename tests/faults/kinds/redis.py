@@ -121,14 +121,16 @@ def lagging_replica_promoted(scene: Scene) -> Story:
 def redis_lost_its_progress(scene: Scene) -> Story:
     """Some keys are gone from a server that runs: how far partitions are decided. Of one in which
     little is asked nobody would notice soon."""
-    yield lambda: scene.is_open() and bool(_busy(scene))
-    behind, keys = scene.left("BEHIND"), _busy(scene)
+    keys: list[bytes] = []
+
+    def some_are_busy() -> bool:
+        keys[:] = sorted(key for key, applied in scene.applied().items() if applied > _SOME)
+        return scene.is_open() and bool(keys)
+
+    yield some_are_busy
+    behind = scene.left("BEHIND")
     scene.stand.client().delete(*scene.chance.sample(keys, scene.chance.randint(1, len(keys))))
     yield lambda: scene.left("BEHIND") > behind
-
-
-def _busy(scene: Scene) -> list[bytes]:
-    return sorted(key for key, applied in scene.applied().items() if applied > _SOME)
 
 
 @kind("redis")
