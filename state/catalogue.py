@@ -17,7 +17,7 @@ from schemas.org import OrgEntity
 from schemas.times import Calendar, to_second
 from state.codes import Codes, Series
 from state.eligibility import Eligibility
-from state.layout import Limits
+from state.records import Limits
 
 #: A longer code may stand for more, but none is given: what is beyond can't be told to the ledger.
 _MOST_SERIALS = 2**53

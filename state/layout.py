@@ -1,23 +1,11 @@
 """The order of fields in what Python and Lua hand each other: written here, read by both."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import msgpack
-
 from schemas.reasons import Reason
-
-#: What lies in Redis, by its number. With each change of a record or key it is raised by one: a
-#: ledger of another layout is made again from the outcomes.
-LAYOUT = 6
-#: Coupons that one request to remind goes through: 16 hashes of 64.
-RUN_COUPONS = 1_024
-
-
-def runs_of(first: int, size: int) -> range:
-    """Which runs of `RUN_COUPONS` serials these serials in a row lie in."""
-    return range(first // RUN_COUPONS, -(-(first + size) // RUN_COUPONS))
+from state.records import RUN_COUPONS, Counts, Coupon, Customer, Limits, Range, Use
 
 
 class Head(NamedTuple):
@@ -32,94 +20,6 @@ class Head(NamedTuple):
     now: int  # milliseconds since 1970, of the worker's clock
     memory_days: int  # how long a request id is remembered
     stamp: int | bool  # of the offers this batch was judged by; False: by none
-
-
-# Records: their values packed one after the other, with no list around them. `record` makes one,
-# `values_of` in lua/prelude.lua reads it.
-
-
-class Coupon(NamedTuple):
-    """A coupon's record; what follows are its redemptions, each with the fields of `Use`."""
-
-    recipient: str  # customer_id, '' for none
-    starts: int  # seconds since 1970
-    expires: int | bool  # seconds, False: with the offer
-    revoked: bool
-
-
-class Use(NamedTuple):
-    """One redemption of a coupon."""
-
-    redemption_id: str
-    customer_id: str  # '' for none
-    day: int
-    reversed_by: str | bool  # request_id of the reversal, False: it stands
-    discount_minor: int
-    bill_minor: int
-    sequence: int  # of its decision: what reversed it came later
-
-
-class Customer(NamedTuple):
-    """One customer's dealings with one offer, by local days: how many values each list has. The
-    lists follow."""
-
-    redeemed: int  # day, count, day, count, ...
-    issued: int  # serial, day, serial, day, ...
-    uploaded: int  # serials of codes uploaded for them, if their upload took effect
-    taken: int  # serials without a recipient that they redeemed
-
-
-class Range(NamedTuple):
-    """Coupons that are there without a record of their own: exported, or uploaded."""
-
-    first: int
-    size: int
-    day: int  # of the export or upload
-    starts: int
-    expires: int | bool
-
-
-class Limits(NamedTuple):
-    """What scripts need of an offer's rules, in the field ``limits`` of its hash. False: no limit.
-    Money in minor units."""
-
-    ends_at: int | bool  # seconds
-    with_campaign: bool
-    codes: str  # generated, common or uploaded
-    third_party: bool
-    issue_per_customer: int | bool
-    issue_gap_days: int
-    issue_total: int | bool
-    resend: bool
-    anyone_may_redeem: bool
-    uses_per_coupon: int | bool
-    redeem_per_customer: int | bool
-    redeem_gap_days: int
-    redeem_total: int | bool
-    budget_discount: int | bool
-    revenue_goal: int | bool
-    possible_codes: float | bool = False  # of generated ones
-
-
-class Counts(NamedTuple):
-    """What requests change of an offer, in the field ``counts`` of its hash; all read at once."""
-
-    issued: int  # of generated codes: the next serial
-    skipped: int  # serials below it that a loss made nobody's
-    redeemed: int  # standing ones
-    sequence: int  # of its newest decision
-    watermark: int  # unredeemed coupons of lower serials are revoked
-    discounted: int  # minor units, of standing redemptions
-    revenue: int
-    positions: int  # of uploaded codes
-    stock_next: int  # where the next free code of an upload comes
-    stock: int  # free codes in effect, and those that were
-    taken: int  # how many of them are gone
-    audience: int  # the generation in effect, below zero: everyone
-    audiences: int
-    closed: bool  # no code is left to be issued
-    last_issued: int | bool  # milliseconds since 1970
-    last_redeemed: int | bool
 
 
 #: What a request asks of the ledger: a tuple in the order of one of those below. Where millions
@@ -348,26 +248,6 @@ class OfferNow(NamedTuple):
     stores: list[str] | bool  # uploaded ones
 
 
-_pack = msgpack.Packer(use_bin_type=False, autoreset=True).pack
-
-
-def record(values: Iterable[Any]) -> bytes:
-    return b"".join(map(_pack, values))
-
-
-def values_of(packed: bytes) -> list[Any]:
-    """What `record` packed."""
-    values = msgpack.Unpacker()
-    values.feed(packed)
-    return [*values]
-
-
-def counts_of(packed: bytes | None) -> Counts:
-    """The field ``counts`` of an offer's hash; None: of one that nothing was decided of yet."""
-    return Counts(*values_of(packed)) if packed else _NO_COUNTS
-
-
-_NO_COUNTS = Counts._make([0] * 13 + [False] * 3)
 _NAMES = re.compile(r"\b(OP|HEAD|COUPON|USE|CUSTOMER|RANGE|LIMIT|COUNT|REASON|RUN)\.(\w+)")
 
 

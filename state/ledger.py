@@ -12,7 +12,8 @@ import redis
 from state import keys
 from state.calls import Behind, Closed, Decided, Fenced, LedgerAway, LedgerError, Stale, decided
 from state.catalogue import Catalogue
-from state.layout import Counts, Head, Operation, Range, counts_of, runs_of
+from state.layout import Head, Operation
+from state.records import Counts, Range, counts_of, runs_of
 from state.restoring import STAMPS_AN_EPOCH, Restoring
 from state.scripts import LOOKUP, PLAN, Script, Transition
 

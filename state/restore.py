@@ -20,7 +20,7 @@ from schemas.topics import OFFERS, Lane
 from state.catalogue import code_length, fixed_codes, limits_of, series_of
 from state.decided import as_declared, or_false, packed_claim, rest_of, serial_of
 from state.keys import code_key, customer_key, request_key
-from state.layout import RUN_COUPONS, Coupon, Customer, record
+from state.records import RUN_COUPONS, Coupon, Customer, record
 from state.tables import BucketOf, generation_of, remembered_at, seconds_to_live
 
 Fact = list[Any]

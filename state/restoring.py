@@ -9,7 +9,7 @@ from typing import Any
 import msgpack
 
 from state.calls import Calls, Decided, Fenced, decided
-from state.layout import LAYOUT
+from state.records import LAYOUT
 from state.scripts import GROW, OPEN, RESTORE, TAKE_LOCK, WIPE, Script
 from state.tables import BucketOf, buckets_of
 

@@ -11,7 +11,7 @@ import orjson
 
 from schemas.offers import Offer
 from state.catalogue import kind_of, series_of
-from state.layout import counts_of
+from state.records import counts_of
 from streams.summary import total_issued
 
 #: Possible codes for each issued one, below which the offer is warned about.

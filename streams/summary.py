@@ -5,7 +5,7 @@ from typing import Any
 import msgpack
 
 from schemas.times import utc_moment
-from state.layout import Counts, counts_of
+from state.records import Counts, counts_of
 from streams.offers import as_written
 
 

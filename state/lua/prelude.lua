@@ -5,7 +5,7 @@
 -- Keys, all under one hash tag (KEYS[1] is their beginning, written `base` here):
 --   open                       string  run_id of the server that restore opened; absent: closed
 --   epoch, restorer            string  how often it was opened; the restorer's lock
---   layout                     string  which layout these keys have: LAYOUT in state/layout.py
+--   layout                     string  which layout these keys have: LAYOUT in state/records.py
 --   readers                    hash    place -> when and how far it has read the org entities
 --   chain:<lane>:<partition>   hash    claim, applied: requests below `applied` are decided
 --   decisions:<lane>:<part.>   hash    `to` of a batch -> its decisions, until they are committed

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from schemas.topics import LANES
 from state.keys import LANE_LETTERS
-from state.layout import Coupon, Use, values_of
+from state.records import Coupon, Use, values_of
 from streams.audit.growing import Tables
 from streams.audit.history import History
 from streams.audit.model import Customer as CustomerModel

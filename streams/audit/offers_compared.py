@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from schemas.times import to_second
-from state.layout import Counts, Limits, counts_of, values_of
+from state.records import Counts, Limits, counts_of, values_of
 from streams.audit.across import MARKED, Offers
 from streams.audit.model import OfferModel
 from streams.audit.parts import Uploaded, merged

@@ -8,7 +8,7 @@ import msgpack
 import redis
 
 from state import keys
-from state.layout import values_of
+from state.records import values_of
 from streams.audit.verdict import AuditError
 from streams.settings import Settings
 
@@ -112,7 +112,7 @@ def unpacked(packed: bytes) -> Any:
 
 
 class Lists(NamedTuple):
-    """What a customer's record lists: see `state.layout.Customer`."""
+    """What a customer's record lists: see `state.records.Customer`."""
 
     redeemed: list[int]
     issued: list[int]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from state.layout import counts_of
+from state.records import counts_of
 from streams.audit.growing import Tables
 from streams.audit.model import OfferModel
 from streams.audit.parts import Uploaded

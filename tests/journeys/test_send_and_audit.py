@@ -8,7 +8,7 @@ from redis import Redis
 
 from schemas.topics import ISSUE, REDEEM, Lane
 from state.keys import base
-from state.layout import counts_of, record
+from state.records import counts_of, record
 from streams.client import new_request
 from streams.recovery import committed_offsets
 from tests.journeys.commands import Said, lines, written

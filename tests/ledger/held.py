@@ -6,8 +6,9 @@ from typing import Any
 import msgpack
 import orjson
 
-from state.layout import Decision, OfferNow, Resent, Uploaded, counts_of, values_of
+from state.layout import Decision, OfferNow, Resent, Uploaded
 from state.ledger import Ledger
+from state.records import counts_of, values_of
 from streams.audit.redis_state import lists_of
 
 #: Gone or new after a restore by their nature: what of a batch wasn't committed, who claimed a

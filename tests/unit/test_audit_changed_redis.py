@@ -7,7 +7,7 @@ import msgpack
 import pytest
 import redis
 
-from state.layout import Counts, Limits, counts_of, record, values_of
+from state.records import Counts, Limits, counts_of, record, values_of
 from streams.audit.redis_state import RedisState
 from streams.settings import Settings
 from tests.ledger.asking import audience, export, stores, upload

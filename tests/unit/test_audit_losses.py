@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from state.layout import record
+from state.records import record
 from streams.settings import Settings
 from streams.summary import summary
 from tests.ledger.asking import Request, export, revoke
