@@ -8,7 +8,7 @@ from typing import Any
 
 import msgpack
 
-from state.calls import Calls, Decided, Fenced, decided
+from state.calls import Calls, Closed, Decided, Fenced, decided
 from state.records import LAYOUT
 from state.scripts import GROW, OPEN, RESTORE, TAKE_LOCK, WIPE, Script
 from state.tables import BucketOf, buckets_of
@@ -53,6 +53,24 @@ class Restoring(Calls):
             lambda: self.client.hget(f"{self.base}chain:{lane}:{partition}", "applied")
         )
         return None if found is None else int(found)
+
+    def decided_below(self, partitions: dict[str, int]) -> dict[tuple[str, int], int]:
+        """Of each lane with so many partitions: (lane, partition), and the offset below which all
+        its requests are decided. Raises `Closed` where these may be less than was decided when
+        this was asked, since the ledger was lost; `LedgerAway`."""
+        places = [(lane, p) for lane, count in partitions.items() for p in range(count)]
+
+        def read() -> list[bytes | None]:
+            pipeline = self.client.pipeline(transaction=False)
+            for lane, partition in places:
+                pipeline.hget(f"{self.base}chain:{lane}:{partition}", "applied")
+            found: list[bytes | None] = pipeline.execute()
+            return found
+
+        applied = self._answered(read)
+        if not self.is_open():
+            raise Closed("the ledger was lost meanwhile")
+        return {place: int(offset or 0) for place, offset in zip(places, applied, strict=True)}
 
     def lock_for_restore(self, token: str, seconds: int) -> bool:
         """Take the restorer's lock on this server, or keep it. False: somebody else has it."""

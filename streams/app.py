@@ -18,6 +18,7 @@ from state.catalogue import Catalogue
 from state.codes import Codes
 from state.ledger import Ledger
 from streams.batches import Batch
+from streams.committed import Grounds
 from streams.deciding import Decider, Work
 from streams.issue import Issuing
 from streams.log import Log
@@ -88,7 +89,11 @@ class RedemptionWorker:
                 except Exception as error:
                     await start_again_after(lane.name, error)
 
-        log = Log(lane, self.settings, ledger, metrics)
+        grounds = None
+        if lane is REMIND:
+            others = [other for other in LANES if other is not REMIND]
+            grounds = Grounds(self.settings, ledger, others)
+        log = Log(lane, self.settings, ledger, metrics, grounds=grounds)
         self.sources.append(Source(lane, log, channel))
         return channel
 

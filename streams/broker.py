@@ -3,7 +3,7 @@
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from itertools import chain
 from typing import Any, TypeVar
@@ -35,12 +35,6 @@ _NO_LEADER_YET = (
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
-)
-#: And of a group, while it is new itself. The client doesn't call that retriable.
-_NO_COORDINATOR_YET = (
-    KafkaError.NOT_COORDINATOR,
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
 )
 #: Between two questions to a broker that is asked until it knows, or until a deadline.
 _ASK_AGAIN_S = 0.05
@@ -238,19 +232,6 @@ def _ends(client: Consumer, place: TopicPartition) -> tuple[int, int]:
             return found
         except KafkaException as error:  # of a topic made just now
             unknown = error.args[0].code() in _NO_LEADER_YET
-            if not unknown or time.monotonic() > deadline:
-                raise
-            time.sleep(_ASK_AGAIN_S)
-
-
-def committed_of(client: Consumer, places: Sequence[TopicPartition]) -> list[TopicPartition]:
-    """The offsets of the client's group; below zero where it has none."""
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            return list(client.committed(places, 30))
-        except KafkaException as failure:
-            unknown = failure.args[0].code() in _NO_COORDINATOR_YET
             if not unknown or time.monotonic() > deadline:
                 raise
             time.sleep(_ASK_AGAIN_S)

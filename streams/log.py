@@ -24,6 +24,7 @@ from schemas.topics import CURRENT_OFFERS, DEAD_LETTERS, Lane, Topic
 from state.ledger import Ledger, LedgerAway
 from streams.batches import Emission, Part, Record, fitting
 from streams.broker import consumer, producer
+from streams.committed import Grounds
 from streams.fault_points import reach
 from streams.metrics import LaneMetrics
 from streams.restart import start_again
@@ -72,7 +73,9 @@ _LIBRDKAFKA = Clients(producer, consumer)
 
 
 class Log:
-    """The lane's consumer and transactional producer. Every method runs on the Kafka thread."""
+    """The lane's consumer and transactional producer. Every method runs on the Kafka thread.
+
+    ``grounds``: what has to be committed before what is decided here is."""
 
     def __init__(
         self,
@@ -81,9 +84,10 @@ class Log:
         ledger: Ledger,
         metrics: LaneMetrics,
         clients: Clients = _LIBRDKAFKA,
+        grounds: Grounds | None = None,
     ) -> None:
         self._lane, self._settings, self._ledger, self._metrics = lane, settings, ledger, metrics
-        self._clients = clients
+        self._clients, self._grounds = clients, grounds
         self._topic = settings.topic(lane.requests)
         self._claims: dict[int, int] = {}  # of the partitions that are ours
         self._positions: dict[int, int] = {}  # what Kafka has committed, of those we read from
@@ -147,6 +151,9 @@ class Log:
 
         False: nothing was, and the batch has to be read again. The ledger then answers the same.
         """
+        if self._grounds is not None and not self._grounds.are_committed(deadline):
+            logger.info("%s: others haven't committed what this rests on", self._lane.name)
+            return False
         with span(f"commit {self._lane.name}", records=len(emissions)):
             return self._commit(parts, emissions, deadline)
 

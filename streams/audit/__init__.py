@@ -13,7 +13,7 @@ from dataclasses import replace
 from streams.audit.comparing import Comparison
 from streams.audit.history import History
 from streams.audit.redis_state import RedisState
-from streams.audit.topics import Committed, check_current_offers, committed_offsets, read_history
+from streams.audit.topics import Committed, check_current_offers, committed_by_lane, read_history
 from streams.audit.verdict import AuditError, Findings, Progress, Verdict, silent
 from streams.settings import Settings
 
@@ -65,7 +65,7 @@ def _audit(settings: Settings, state: RedisState, report: Progress) -> tuple[Fin
         elif applied < offset:
             text = f"Redis lacks decisions that are committed (requests {applied} to {offset - 1})"
             findings.difference(f"{name}: {text}")
-    after = _reached(settings, state, committed_offsets(settings))
+    after = _reached(settings, state, committed_by_lane(settings))
     return findings, next(
         (f"{a}, then {b}" for a, b in zip(before, after, strict=False) if a != b), None
     )
@@ -76,7 +76,7 @@ def _settled(settings: Settings, state: RedisState) -> tuple[list[Reached], Comm
     for look in range(_LOOKS):
         if look:
             time.sleep(_PAUSE_S)
-        committed = committed_offsets(settings)
+        committed = committed_by_lane(settings)
         reached = _reached(settings, state, committed)
         if all(offset == applied for _, offset, applied in reached):
             break

@@ -6,13 +6,7 @@ from functools import partial
 from typing import Any
 
 import orjson
-from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
-    KafkaError,
-    KafkaException,
-    Message,
-    TopicPartition,
-)
+from confluent_kafka import KafkaError, Message, TopicPartition
 
 from schemas.topics import (
     CURRENT_OFFERS,
@@ -28,7 +22,8 @@ from streams.audit.history import History
 from streams.audit.pairing import Answered, Asked
 from streams.audit.places import Tills
 from streams.audit.verdict import AuditError, Findings, Progress
-from streams.broker import ANSWER_TIMEOUT_S, admin, consumer, ends_of, partitions_of
+from streams.broker import consumer, ends_of, partitions_of
+from streams.committed import committed_offsets
 from streams.settings import Settings
 
 #: lane -> partition -> below which offset its requests are decided and committed.
@@ -37,25 +32,12 @@ _RECORDS_A_CALL = 2_000
 _SAY_EVERY = 5_000
 
 
-def committed_offsets(settings: Settings) -> Committed:
+def committed_by_lane(settings: Settings) -> Committed:
     """Of every lane's group; 0 where it has committed nothing. Waits for open transactions."""
-    client, found = admin(settings), {}
-    for lane in LANES:
-        group, topic = settings.group(lane), settings.topic(lane.requests)
-        places = [TopicPartition(topic, p) for p in range(partitions_of(settings, lane.requests))]
-        asked = client.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(group, places)],
-            require_stable=True,
-            request_timeout=ANSWER_TIMEOUT_S * 3,
-        )
-        try:
-            offsets = asked[group].result().topic_partitions
-        except KafkaException as error:
-            raise AuditError(
-                f"the offsets of {group} can't be read: {error.args[0].str()}"
-            ) from None
-        found[lane.name] = {each.partition: max(each.offset, 0) for each in offsets}
-    return found
+    return {
+        lane.name: {p: max(offset, 0) for p, offset in committed_offsets(settings, lane).items()}
+        for lane in LANES
+    }
 
 
 def read_history(

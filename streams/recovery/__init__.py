@@ -17,7 +17,6 @@ from streams.recovery.merging import (
 )
 from streams.recovery.offsets import (
     Offsets,
-    committed_offsets,
     make_sure_of_offsets,
     missing_offsets,
     wait_for_transactions,
@@ -27,7 +26,7 @@ from streams.recovery.trust import holds_what_was_committed
 from streams.restart import leave
 from streams.settings import Settings
 
-__all__ = ["Progress", "Restored", "committed_offsets", "prepare", "restore"]
+__all__ = ["Progress", "Restored", "prepare", "restore"]
 
 logger = logging.getLogger("redeemonce")
 _PAUSE_S, _SAY_EVERY_S = 0.2, 5.0

@@ -13,33 +13,18 @@ from streams.broker import (
     ANSWER_TIMEOUT_S,
     BrokerError,
     admin,
-    committed_of,
     consumer,
     partitions_of,
     producer,
     read_all,
 )
+from streams.committed import committed_offsets
 from streams.settings import Settings
 
 #: Between two looks for open transactions: each asks Kafka for the ends of all topics of outcomes.
 _LOOK_S = 0.1
 #: lane -> partition -> below which offset its requests have committed outcomes.
 Offsets = dict[str, dict[int, int]]
-
-
-def committed_offsets(settings: Settings, lane: Lane, stable: bool = True) -> dict[int, int]:
-    """Below which offset each partition's requests have committed outcomes; -1: not known.
-
-    ``stable``: once no transaction that could move them is open, which a dead worker's is for 10 s.
-    """
-    count, topic = partitions_of(settings, lane.requests), settings.topic(lane.requests)
-    level = "read_committed" if stable else "read_uncommitted"
-    reader = consumer(settings, settings.group(lane), isolation_level=level)
-    try:
-        found = committed_of(reader, [TopicPartition(topic, p) for p in range(count)])
-    finally:
-        reader.close()
-    return {each.partition: max(each.offset, -1) for each in found}
 
 
 def _of_every_lane(settings: Settings, stable: bool = True) -> Offsets:

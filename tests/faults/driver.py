@@ -19,12 +19,14 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from streams.cli.common import ledger_of
 from streams.settings import Settings
 from tests.faults.kinds import KINDS, Kind, Story
 from tests.faults.load import Load, reminders
 from tests.faults.report import Evidence, Fault, Report
 from tests.faults.scene import Scene
 from tests.faults.stand import Stand
+from tests.faults.topics_seen import Topics
 from tests.faults.traffic import Traffic
 from tests.faults.verifier import Verdict, Verifier
 from tests.world import World, organisation
@@ -35,6 +37,8 @@ RATE = 150
 STORY_S = 40.0
 #: No outcome for so long, while some are due, ends a run.
 SILENCE_S = 90.0
+#: How long what comes after the load may take, and between two looks at that.
+_REST_S, _LOOK_S = 30.0, 0.2
 #: After a fault's end, until the next one. This share of them meets another one.
 CALM_S, TOGETHER = (0.3, 2.0), 0.25
 #: Of one that doesn't come about.
@@ -168,9 +172,15 @@ def make_offers(world: World, load: Load) -> None:
 def verify(seen: Evidence) -> Verdict:
     """By topics and Redis; then by the project's own audit, too."""
     settings = seen.settings
+    topics = Topics(settings.kafka_bootstrap_servers, settings.topic_prefix)
+    # Reminders are asked for after the load, too, and a loss may come when all else is decided.
+    ledger, until = ledger_of(settings), time.monotonic() + _REST_S
+    while not (at_rest := ledger.is_open() and topics.are_decided()) and time.monotonic() < until:
+        time.sleep(_LOOK_S)
     verdict = Verifier(
         settings.kafka_bootstrap_servers, settings.topic_prefix, settings.redis_url
     ).verify()
+    verdict.expect(at_rest, f"the ledger is closed or a request undecided after {_REST_S:g} s")
     audit = seen.world.run("audit", "--json")
     if audit.returncode != 0:
         verdict.problems.append(f"audit: {audit.stdout[-1500:]} {audit.stderr[-1500:]}")

@@ -1,5 +1,6 @@
 """What a reader of committed records sees of one organisation: records, ends, committed offsets."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -21,6 +22,8 @@ Place = tuple[str, int, int]
 #: By topic name without prefix (of committed offsets: by lane), by partition.
 Ends = dict[str, dict[int, int]]
 _ANSWER_S = 30
+#: Between two looks at offsets that a transaction may move; how often all is read, at the most.
+_LOOK_S, _READINGS = 0.1, 10
 
 
 class Record(NamedTuple):
@@ -50,16 +53,31 @@ class Topics:
         self._prefix = prefix
 
     def see(self) -> Seen:
+        """All of it, as it was at one moment: read again where it changed meanwhile."""
+        places = self._places()
+        for _ in range(_READINGS):
+            committed = self._committed(places)
+            stable = self._ends(places, IsolationLevel.READ_COMMITTED)
+            ends = self._ends(places, IsolationLevel.READ_UNCOMMITTED)
+            records = self._read(stable)
+            if self._committed(places) == committed:
+                return Seen(self._prefix, records, ends, stable, committed)
+        raise AssertionError("something is committed all the while: this can't be judged")
+
+    def are_decided(self) -> bool:
+        """Whether every request is, those of the planner among them."""
+        places = self._places()
+        ends = self._ends(places, IsolationLevel.READ_UNCOMMITTED)
+        committed = self._committed(places)
+        return all(committed[lane] == ends[f"{lane}.requests"] for lane in LANES)
+
+    def _places(self) -> list[TopicPartition]:
         names = self._admin.list_topics(timeout=_ANSWER_S).topics
-        places = [
+        return [
             TopicPartition(self._prefix + name, partition)
             for name in TOPICS
             for partition in names[self._prefix + name].partitions
         ]
-        committed = self._committed(places)
-        stable = self._ends(places, IsolationLevel.READ_COMMITTED)
-        ends = self._ends(places, IsolationLevel.READ_UNCOMMITTED)
-        return Seen(self._prefix, self._read(stable), ends, stable, committed)
 
     def _ends(self, places: list[TopicPartition], level: IsolationLevel) -> Ends:
         wanted = {place: OffsetSpec.latest() for place in places}
@@ -69,22 +87,32 @@ class Topics:
         return ends
 
     def _committed(self, places: list[TopicPartition]) -> Ends:
-        """Of every lane's group. Waits until no transaction is open that could move them."""
-        asked = {}
+        """Of every lane's group."""
+        found = {}
         for lane in LANES:
             group, topic = f"{self._prefix}redeemonce.{lane}", f"{self._prefix}{lane}.requests"
             mine = [place for place in places if place.topic == topic]
-            question = [ConsumerGroupTopicPartitions(group, mine)]
-            [answer] = self._admin.list_consumer_group_offsets(
-                question, require_stable=True, request_timeout=_ANSWER_S
-            ).values()
-            asked[lane] = answer
-        return {
-            lane: {
-                place.partition: max(place.offset, 0) for place in answer.result().topic_partitions
+            found[lane] = {
+                each.partition: max(each.offset, 0) for each in self._stable_of(group, mine)
             }
-            for lane, answer in asked.items()
-        }
+        return found
+
+    def _stable_of(self, group: str, places: list[TopicPartition]) -> list[TopicPartition]:
+        """Once no transaction is open that could move them."""
+        deadline = time.monotonic() + _ANSWER_S
+        while True:
+            [answer] = self._admin.list_consumer_group_offsets(
+                [ConsumerGroupTopicPartitions(group, places)],
+                require_stable=True,
+                request_timeout=_ANSWER_S,
+            ).values()
+            told: list[TopicPartition] = answer.result().topic_partitions
+            moving = [each.error for each in told if each.error is not None]
+            if not moving:
+                return told
+            assert {error.code() for error in moving} == {KafkaError.UNSTABLE_OFFSET_COMMIT}, moving
+            assert time.monotonic() < deadline, moving
+            time.sleep(_LOOK_S)
 
     def _read(self, stable: Ends) -> dict[str, list[Record]]:
         found: dict[str, list[Record]] = {name: [] for name in TOPICS}

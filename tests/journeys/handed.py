@@ -8,7 +8,7 @@ from subprocess import CompletedProcess
 from typing import Any
 
 from schemas.topics import Lane
-from streams.recovery import committed_offsets
+from streams.committed import committed_offsets
 from tests.world import World, wait_for
 
 Said = dict[str, Any]

@@ -10,7 +10,7 @@ from schemas.topics import ISSUE, REDEEM, Lane
 from state.keys import base
 from state.records import counts_of, record
 from streams.client import new_request
-from streams.recovery import committed_offsets
+from streams.committed import committed_offsets
 from tests.journeys.commands import Said, lines, written
 from tests.servers import Servers
 from tests.world import World, create, issue, one_worker, redeem, wait_for

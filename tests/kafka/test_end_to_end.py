@@ -9,7 +9,7 @@ import pytest
 
 from schemas.topics import CURRENT_OFFERS, ISSUE, REDEEM
 from streams.client import new_request
-from streams.recovery import committed_offsets
+from streams.committed import committed_offsets
 from tests.servers import Servers
 from tests.world import (
     Found,

@@ -1,5 +1,6 @@
 """Reminders through the topics: at their moment, once, whatever becomes of the workers."""
 
+import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -8,10 +9,10 @@ from typing import Any
 import pytest
 
 from schemas.times import to_second, written_day
-from schemas.topics import REMINDERS
+from schemas.topics import REMIND, REMINDERS
 from streams.audit import audit
 from streams.cli.common import ledger_of
-from streams.client import new_request
+from streams.client import Till, new_request
 from tests.servers import Servers
 from tests.world import Found, World, create, issue, organisation, read_all, redeem, wait_for
 
@@ -54,12 +55,15 @@ class Due:
         return self.world.ask(*(issue(one, offer_id, occurred_at=at) for one in customers))
 
     def start_worker(self, seconds: int, armed: str = "") -> None:
-        """Whose clock is so many seconds after the moment, or before it."""
+        self.set_clock(seconds)
+        self.world.start(armed=armed, ready=not armed)
+
+    def set_clock(self, seconds: int) -> None:
+        """Of workers from here on: so many seconds after the moment, or before it."""
         offset = self.second + seconds - int(time.time())
         self.world.settings = self.world.settings.model_copy(
             update={"clock_offset_seconds": offset}
         )
-        self.world.start(armed=armed, ready=not armed)
 
 
 def triggers(world: World) -> list[Found]:
@@ -172,6 +176,35 @@ def test_redis_lost_before_the_moment_loses_no_reminder_though_nothing_else_is_a
 
     # expect
     assert customers(triggers(world)) == {"c-1": 1, "c-2": 1}
+    verdict = audit(world.settings)
+    assert verdict.ok, verdict.differences
+
+
+def test_a_reminder_waits_until_what_it_rests_on_is_committed(world: World) -> None:
+    # given a coupon that Redis knows and Kafka doesn't: its worker stands still in between
+    due = Due(world)
+    world.reasons(due.offer())
+    world.stop()
+    agents = ("--agents", "offers,issue,redeem,revoke")
+    world.start("w0", 0, True, *agents, armed="issue:after_offsets:1:stop")
+    till = Till(world.settings)
+    till.send(issue("c-1", occurred_at=due.calendar.moment(due.second - 120)))
+    till.flush()
+    wait_for("the worker stands still", lambda: "Fault point issue after_offsets" in world.log())
+
+    # when its reminder is due
+    due.set_clock(60)
+    world.start("w1", 1, True, "--agents", "reminders")
+    partitions, ledger = {REMIND.name: world.settings.partitions}, ledger_of(world.settings)
+    wait_for("the reminder is decided", lambda: any(ledger.decided_below(partitions).values()))
+    time.sleep(1)
+    early = triggers(world)
+    world.workers["w0"].send_signal(signal.SIGCONT)
+
+    # expect
+    assert early == []
+    wait_for("reminders", lambda: triggers(world))
+    assert customers(triggers(world)) == {"c-1": 1}
     verdict = audit(world.settings)
     assert verdict.ok, verdict.differences
 

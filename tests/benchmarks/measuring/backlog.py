@@ -2,7 +2,8 @@
 
 from confluent_kafka import TopicPartition
 
-from streams.broker import committed_of, consumer, ends_of
+from streams.broker import consumer, ends_of
+from streams.committed import offsets_of
 from tests.benchmarks.engines.engine import Course
 
 
@@ -10,8 +11,8 @@ class Backlog:
     """The records of a topic, up to its present end, that a consumer group has not committed."""
 
     def __init__(self, course: Course) -> None:
-        # Asks for the group's offsets without joining it, nor waiting for open transactions.
-        self._client = consumer(course.settings, course.group, isolation_level="read_uncommitted")
+        self._settings, self._group = course.settings, course.group
+        self._client = consumer(course.settings, course.group)
         self._results, ends = course.results, self._ends(course.requests)
         self._requests = [TopicPartition(course.requests, p) for p in range(len(ends))]
         self._end = sum(ends)
@@ -19,8 +20,9 @@ class Backlog:
         self.results_began = self._ends(course.results)
 
     def left(self) -> int:
-        committed = committed_of(self._client, self._requests)
-        return int(self._end - sum(max(each.offset, 0) for each in committed))
+        """Without waiting for open transactions."""
+        committed = offsets_of(self._settings, self._group, self._requests, stable=False)
+        return self._end - sum(max(offset, 0) for offset in committed.values())
 
     def appended(self) -> int:
         """Results since this was made, committed or not, with the few marks of transactions."""
