@@ -33,6 +33,8 @@ NAME = "kafka"
 USUAL_PORT = 9092
 COMMANDS = ("java",)
 HEAP = ("-Xms256m", "-Xmx1g")
+#: Of a JVM that won't live long: half the work of its start is compiling for later.
+BRIEF = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 LOG = "server.log"
 SETTINGS = "kafka.properties"
 DATA = "data"
@@ -149,7 +151,7 @@ def _format(home: Path, command: list[str], port: int, controller_port: int) -> 
     arguments = ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", SETTINGS]
     try:
         answer = subprocess.run(
-            [*command, _logging(home), *arguments],
+            [*command, *BRIEF, _logging(home), *arguments],
             cwd=home,
             check=False,
             capture_output=True,

@@ -7,11 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from deploy.kafka import BRIEF
 from state.ledger import Ledger
 from streams.settings import Settings
 from tests.ledger.desk import Desk
 from tests.servers import Servers, servers
 from tests.world import World
+
+# Brokers of tests live for minutes, and there are many: what compiles them for hours costs more.
+os.environ.setdefault("JAVA_TOOL_OPTIONS", " ".join(BRIEF))
 
 
 @pytest.fixture(scope="session")

@@ -33,7 +33,10 @@ _GROUP = "redeemonce-tail"
 @click.option("--rejected", "result", flag_value="rejected", help="Only what was refused.")
 @click.option("--reminders", is_flag=True, help="Reminder triggers instead of outcomes.")
 @click.option("--since-start", is_flag=True, help="From the first outcome on, then what comes.")
-@click.option("--follow/--no-follow", default=True, show_default=True, help="Wait for more.")
+@click.option(
+    "--follow/--no-follow", default=True, show_default=True,
+    help="Wait for more; or print all there is, and end.",
+)  # fmt: skip
 @json_option
 def tail(
     lanes: tuple[str, ...], reminders: bool, since_start: bool, follow: bool, as_json: bool,
@@ -56,8 +59,7 @@ def _read(
     if follow:
         messages = _coming(settings, topics, since_start)
     else:
-        stored = topics if since_start else []
-        messages = chain.from_iterable(read_all(settings, topic, _GROUP) for topic in stored)
+        messages = chain.from_iterable(read_all(settings, topic, _GROUP) for topic in topics)
     return (orjson.loads(message.value()) for message in messages)
 
 
