@@ -25,7 +25,7 @@ def history(settings: Settings, offer_id: str) -> list[dict[str, Any]]:
     for message in chain.from_iterable(read_all(settings, topic) for topic in topics):
         if message.key() == key or (message.key() is None and offer_id in str(message.value())):
             one = orjson.loads(message.value())
-            if one["offer_id"] == offer_id and one["outcome"] == "accepted" and "ledger" in one:
+            if "ledger" in one and one["offer_id"] == offer_id and one["outcome"] == "accepted":
                 said.append(one)
     said.sort(key=lambda one: int(one["ledger"]["sequence"]))
     before: dict[str, Any] | None = None

@@ -138,15 +138,15 @@ def found(message: Message) -> Found:
 
 
 class Listener:
-    """Hears what is committed to some topics from the moment it is made."""
+    """Hears what is committed to some topics, from their start on or from the moment it is made."""
 
-    def __init__(self, settings: Settings, *topics: Topic) -> None:
+    def __init__(self, settings: Settings, *topics: Topic, since_start: bool = False) -> None:
         self._client = consumer(settings, settings.topic_prefix + "test-listener")
         self._client.assign(
             [
-                TopicPartition(settings.topic(topic), partition, end)
+                TopicPartition(settings.topic(topic), partition, first if since_start else end)
                 for topic in topics
-                for partition, (_, end) in enumerate(
+                for partition, (first, end) in enumerate(
                     ends_of(self._client, settings.topic(topic), partitions_of(settings, topic))
                 )
             ]

@@ -127,6 +127,6 @@ def _line(said: dict[str, Any]) -> Text:
     if said.get("detail"):
         more.append(said["detail"])
     return Text.assemble(
-        (said["decided_at"], "dim"), f"  {said['type']:<8} ", result, f"  {', '.join(more)}",
+        (said["decided_at"], "dim"), f"  {said['type'] or '?':<8} ", result, f"  {', '.join(more)}",
         f"  {said['request_id']}",
     )  # fmt: skip

@@ -9,16 +9,19 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from schemas.topics import OFFERS, REDEEM
 from streams.client import new_request
 from tests.servers import Servers
-from tests.world import World, create, issue, organisation, redeem
+from tests.world import Listener, World, create, issue, organisation, redeem
 
+WRONG = b'{"type":"undo","request_id":"r-9"}'
 _SQL = Path(__file__).parents[2] / "docs" / "example" / "analytics.sql"
 
 
 @pytest.fixture(scope="module")
 def world(running_servers: Servers) -> Iterator[World]:
-    """Two offers; four issues; three redemptions, one retried, one refused, one undone."""
+    """Two offers; four issues; three redemptions, one retried, one refused, one undone; of an offer
+    and of a till something that is no request."""
     made = World(organisation(running_servers, "tail"))
     try:
         made.start()
@@ -35,6 +38,10 @@ def world(running_servers: Servers) -> Iterator[World]:
         made.ask(bought[0], redeem(codes[0], "c-1"))
         undo = {"redemption_id": "r-2", "code": codes[1], "customer_id": "c-2", "till_id": "t-1"}
         made.ask(new_request("reverse", **undo))
+        wrong = [*made.lay(OFFERS.requests, WRONG, key=b"a"), *made.lay(REDEEM.requests, WRONG)]
+        heard = Listener(made.settings, OFFERS.outcomes, REDEEM.outcomes, since_start=True)
+        heard.answers(*wrong)
+        heard.close()
         yield made
     finally:
         made.close()
@@ -48,8 +55,8 @@ def lines(world: World, *arguments: str) -> list[dict[str, object]]:
 
 def test_tail_has_each_outcome_and_its_filters(world: World) -> None:
     tail = ("tail", "--since-start", "--no-follow", "--json")
-    assert len(lines(world, *tail)) == 2 + 4 + 5 + 1
-    assert len(lines(world, *tail, "--lane", "redeem", "--rejected")) == 1
+    assert len(lines(world, *tail)) == 2 + 4 + 5 + 1 + 2
+    assert len(lines(world, *tail, "--lane", "redeem", "--rejected")) == 2
     assert len(lines(world, *tail, "--type", "issue", "--offer", "b")) == 2
     of_one = lines(world, *tail, "--customer", "c-1", "--accepted")
     assert [said["type"] for said in of_one] == ["issue", "redeem", "redeem"]
@@ -58,10 +65,16 @@ def test_tail_has_each_outcome_and_its_filters(world: World) -> None:
 
 def test_tail_is_plain_in_a_pipe(world: World) -> None:
     done = world.run("tail", "--no-follow", "--rejected")
-    [line] = done.stdout.splitlines()
-    assert "\x1b" not in line
-    assert "coupon_redeemed" in line
-    assert "customer c-1" in line
+    assert "\x1b" not in done.stdout
+    told = done.stdout.splitlines()
+    [refused] = [line for line in told if "coupon_redeemed" in line]
+    assert "customer c-1" in refused
+    assert [line.count("invalid_request") for line in told if line != refused] == [1, 1]
+
+
+def test_what_was_no_request_of_an_offer_is_not_in_its_history(world: World) -> None:
+    [shown] = lines(world, "offers", "show", "a", "--json")
+    assert [one["type"] for one in shown["history"]] == ["create"]
 
 
 def test_list_finds_as_the_page_does(world: World) -> None:
