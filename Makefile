@@ -17,9 +17,9 @@ $(BIN)/redeemonce: pyproject.toml
 demo: install
 	$(BIN)/redeemonce demo
 
-# Most tests wait for servers: two processes, each with its own Kafka and Redis.
+# Most tests wait for servers: more processes than cores, each with its own Kafka and Redis.
 test: install
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: install
 	$(BIN)/ruff check .

@@ -90,7 +90,11 @@ def errors_of(
     try:
         offer = Offer.model_validate(content)
     except ValidationError as error:
-        return None, [_place(one) for one in error.errors(include_url=False, include_input=False)]
+        places: dict[str, list[str]] = {}
+        for one in error.errors(include_url=False, include_input=False):
+            path, sentence = _place(one)
+            places.setdefault(path, []).append(sentence)
+        return None, [(path, _either(sentences)) for path, sentences in places.items()]
     wrong = list(wrong_in(offer, currency, pocs))
     return (None if wrong else offer), wrong
 
@@ -118,6 +122,11 @@ _MEANING = {
     TO_PATTERN: "a time of day such as '18:00', up to '24:00', is expected",
     DATE_PATTERN: "a date such as '2026-11-21' is expected",
 }
+
+
+def _either(sentences: list[str]) -> str:
+    """What a field that may be one of several things is told of each."""
+    return ", or ".join([sentences[0], *(one[0].lower() + one[1:] for one in sentences[1:])])
 
 
 def _place(error: Any) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """The worker's web server: pages for people, their JSON, `/health` for the orchestrator, `/metrics`
 for graphs."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,7 +14,9 @@ from mode import Service
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from redis.exceptions import RedisError
 
+from schemas.topics import REDEEM
 from state.ledger import Ledger, LedgerAway
+from streams.broker import BrokerError, look_up
 from streams.code_space import code_space
 from streams.encryption import refused
 from streams.guard import LIMITS, guarded
@@ -23,6 +26,8 @@ from streams.restart import leave
 from streams.settings import Settings
 
 _CODE_SPACES_S = 15.0
+#: In which Kafka and Redis have to say that they are there: a probe doesn't wait for long.
+_ANSWER_S = 2.0
 _KINDS = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
 
 
@@ -71,9 +76,22 @@ class Pages(Service):
                 leave(f"Redis can't be used: {error.__cause__ or error}")
 
     async def _health(self, _: web.Request) -> web.Response:
-        waiting_for = self._ready()
+        waiting_for = self._ready() or await self._missing()
         body = {"status": "ready"} if waiting_for is None else {"status": waiting_for}
         return as_json(body, 200 if waiting_for is None else 503)
+
+    async def _missing(self) -> str | None:
+        """What a worker that has begun can't decide without, and doesn't find now."""
+        topic = self._settings.topic(REDEEM.requests)
+        kafka = asyncio.to_thread(look_up, self._settings, topic, _ANSWER_S / 2)
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                whole, _ = await asyncio.gather(self._ledger.in_thread(self._ledger.is_open), kafka)
+        except TimeoutError:
+            return f"waiting for Kafka or Redis, silent for {_ANSWER_S:g} s"
+        except (BrokerError, LedgerAway) as away:
+            return str(away)
+        return None if whole else "waiting for a whole ledger"
 
     async def _figures(self, _: web.Request) -> web.Response:
         with suppress(LedgerAway):  # what the worker counts itself is shown in any case

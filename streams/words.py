@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from schemas.offer_sections import IssueRules, OrgEntities, RedeemRules
 from schemas.offers import Offer
+from schemas.times import to_second
 
 _DAYS = {
     "mon": "Mondays", "tue": "Tuesdays", "wed": "Wednesdays", "thu": "Thursdays",
@@ -21,8 +22,10 @@ class Sentence(NamedTuple):
     text: str
 
 
-def in_words(offer: Offer, currency: str) -> list[Sentence]:
-    """Every rule that the offer sets, and what it doesn't limit where that may surprise."""
+def in_words(offer: Offer, currency: str, now: int = 0) -> list[Sentence]:
+    """Every rule that the offer sets, and what it doesn't limit where that may surprise.
+
+    ``now``: a second, after which it is said of an end that it is over."""
     found = []
     for about, told in (
         ("discount", _discount(offer, currency)),
@@ -32,7 +35,7 @@ def in_words(offer: Offer, currency: str) -> list[Sentence]:
         ("redeeming", _redeeming(offer, currency)),
         ("where and when", _places(offer)),
         ("budget", _budget(offer, currency)),
-        ("end", _end(offer)),
+        ("end", _end(offer, now)),
         ("reminders", _reminders(offer)),
         ("claim", _claim(offer)),
     ):
@@ -170,9 +173,10 @@ def _budget(offer: Offer, currency: str) -> Iterator[str]:
         yield f"It ends when bills of {budget.revenue_goal} {currency} were reached."
 
 
-def _end(offer: Offer) -> Iterator[str]:
+def _end(offer: Offer, now: int) -> Iterator[str]:
     if offer.expiry.type == "fixed_date":
-        yield f"The offer ends at {offer.expiry.at}."
+        over = to_second(offer.expiry.at) < now
+        yield f"The offer ends at {offer.expiry.at}{', which is over' if over else ''}."
     else:
         yield "The offer ends with the campaign that claims it."
     expiry = offer.coupons.expiry

@@ -25,7 +25,8 @@ _NO_ANSWER = ("offer_not_found", "invalid_request", "request_id_conflict")
 @dataclass(frozen=True)
 class Run:
     """One run of a file: who issues which offer's coupons. ``name`` makes its request ids; the
-    digest of the file's content, unless another run of the same file is meant."""
+    digest of the file's content, unless another run of the same file is meant. For another service
+    or campaign it is another run."""
 
     offer_id: str
     service: str
@@ -39,7 +40,7 @@ class Run:
         )  # fmt: skip
 
     def request_id(self, customer_id: str) -> str:
-        content = "\0".join((self.offer_id, self.name, customer_id))
+        content = "\0".join((self.offer_id, self.service, self.holder, self.name, customer_id))
         return blake2b(content.encode(), digest_size=16).hexdigest()
 
 

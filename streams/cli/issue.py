@@ -120,3 +120,5 @@ def _report(run: Run, counts: Counts, skipped: int, seconds: float, as_json: boo
         click.echo(f"{run.offer_id}: {count:,} refused, {reason}", err=True)
     if skipped or counts.replayed:
         click.echo(f"{skipped + counts.replayed:,} of them were answered by a run before")
+        if counts.rejected:
+            click.echo("A refusal stands for its run: with another --run all are asked anew.")

@@ -12,6 +12,7 @@ from schemas.publish import published
 from schemas.requests import REQUESTS
 from schemas.topics import REMIND, lane_of
 from state.ledger import Ledger, LedgerAway
+from state.records import counts_of
 from streams.broker import BrokerError
 from streams.code_space import code_space
 from streams.guard import needs
@@ -79,7 +80,8 @@ class Api:
             offer = Offer.model_validate(one["offer"])
             return one | {
                 "code_space": code_space(fields),
-                "in_words": by_part(in_words(offer, self._settings.currency)),
+                "in_words": self._in_words(offer),
+                "closed": bool(counts_of(fields.get(b"counts")).closed),
                 "decided": told(self._ledger.tallies(int(fields[b"number"]))),
             }
 
@@ -88,6 +90,9 @@ class Api:
         except LedgerAway as away:
             return as_json({"error": str(away)}, 503)
         return as_json({"error": "no such offer"}, 404) if found is None else as_json(found)
+
+    def _in_words(self, offer: Offer) -> list[tuple[str, list[str]]]:
+        return by_part(in_words(offer, self._settings.currency, self._settings.now_ms() // 1_000))
 
     async def _history(self, request: web.Request) -> web.Response:
         try:
@@ -126,7 +131,7 @@ class Api:
         content = await _read(request)
         offer, wrong = errors_of(content, self._settings.currency, self._settings.known_pocs)
         errors = [{"field": path, "error": sentence} for path, sentence in wrong]
-        words = by_part(in_words(offer, self._settings.currency)) if offer else []
+        words = self._in_words(offer) if offer else []
         return as_json({"errors": errors, "in_words": words})
 
     async def _ask(self, request: web.Request) -> web.Response:

@@ -147,6 +147,10 @@ _DETAILS: dict[str, Any] = {
             "properties": {
                 "code_space": {"type": ["object", "null"]},
                 "in_words": {"type": "array"},
+                "closed": {
+                    "type": "boolean",
+                    "description": "What wasn't issued is revoked, so nothing more is",
+                },
                 "decided": {"type": "object"},
             },
         },

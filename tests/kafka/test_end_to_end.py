@@ -202,6 +202,7 @@ def test_the_pages_show_offers_figures_and_readiness(world: World) -> None:
     assert found.pop("code_space")["possible"] > 0
     assert ["where and when", ["At every till."]] in found.pop("in_words")
     assert [day["issue"] for day in found.pop("decided")["by_day"]] == [1]
+    assert found.pop("closed") is False
     assert found == next(each for each in listed if each["offer_id"] == "shown")
     assert (json.loads(one)["issued"], json.loads(one)["redeemed"]) == (1, 0)
     assert page_status == 200

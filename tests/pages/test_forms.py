@@ -51,6 +51,28 @@ def test_a_refused_edit_says_why(page: Page, shop: Shop) -> None:
     expect(page.locator("#errors")).to_contain_text("field_not_editable")
 
 
+def test_what_a_new_offer_says_of_its_fields(page: Page, shop: Shop) -> None:
+    assert shop.reasons(create("taken")) == ["accepted"]
+    page.goto("/")
+    sign_in(page)
+    page.goto("/#/new")
+    for field, text in (("offer_id", "taken"), ("name", "Again"), ("discount.percent", "10"),
+                        ("expiry.at", "2020-01-01T00:00:00+05:30")):  # fmt: skip
+        page.locator(f"[data-field='{field}']").fill(text)
+    page.locator("summary", has_text="Redeem").first.click()
+    page.locator("[data-field='redeem.uses_per_coupon']").fill("0")
+    page.locator("#preview").click()
+    wrong = page.locator("[data-error='redeem.uses_per_coupon']")
+    expect(wrong).to_contain_text("equal to 1, or input should be 'unlimited'")
+    expect(page.locator("#errors")).to_have_text("One field is not right yet.")
+
+    page.locator("[data-field='redeem.uses_per_coupon']").fill("1")
+    page.locator("#preview").click()
+    expect(page.locator("#in-words")).to_contain_text("00:00:00+05:30, which is over")
+    page.locator("#save").click()
+    expect(page.locator("[data-error=offer_id]")).to_contain_text("there is an offer of this id")
+
+
 def test_codes_go_up_from_a_file(page: Page, shop: Shop, tmp_path: Path) -> None:
     # given
     assert shop.reasons(create("up", coupons={"codes": {"type": "uploaded"}})) == ["accepted"]
@@ -87,7 +109,14 @@ def test_some_customers_coupons_are_revoked(page: Page, shop: Shop) -> None:
     sign_in(page)
     page.get_by_role("button", name="Revoke").click()
     page.locator("#scope").select_option("customers")
-    page.locator("#customers").fill("c-0\nc-2")
     page.locator("#understand").check()
     page.locator("#do-it").click()
+    expect(page.locator("dialog .error").last).to_have_text("name at least one customer")
+    page.locator("#customers").fill("c-0\nc-2")
+    page.locator("#do-it").click()
     expect(page.locator("#said")).to_contain_text("Revoked: customers, 2 coupons ended.")
+
+    # What somebody else does is seen without a reload.
+    assert shop.reasons(new_request("revoke", offer_id="some", scope="unissued")) == ["accepted"]
+    expect(page.locator("#history")).to_contain_text("Revoke: unissued")
+    expect(page.locator("main")).to_contain_text("what was not issued is revoked")

@@ -51,8 +51,8 @@ def _issue(page: Page, file: Path, *customers: str) -> dict[str, str]:
     file.write_text("\n".join(("customer_id", *customers)))
     page.get_by_role("button", name="Issue from CSV").click()
     page.locator("#file").set_input_files(file)
-    page.locator("#service").select_option("dvs")
-    page.locator("#holder").fill("h")
+    expect(page.locator("#service")).to_have_value("dvs")
+    expect(page.locator("#holder")).to_have_value("h")
     page.locator("#do-it").click()
     expect(page.locator("#said")).to_contain_text("3 of 3 issued.")
     expect(page.locator("#issued")).to_have_text("3")
@@ -69,6 +69,7 @@ def _try_the_till(page: Page, code: str, customer: str) -> None:
     expect(page.locator("[data-answer]").first).to_contain_text("validate: accepted, 149.90")
     page.get_by_role("button", name="Redeem").click()
     expect(page.locator("[data-answer]").first).to_contain_text("redeem: accepted, 149.90")
+    page.locator("#answers summary").first.click()
     expect(page.locator("#answers pre").first).to_contain_text(f'"code": "{code}"')
     expect(page.locator("#answers summary").first).to_contain_text("redeem.requests")
 
@@ -87,6 +88,7 @@ def _see_it_counted(page: Page, shop: Shop, code: str, customer: str) -> None:
 def _revoke(page: Page) -> None:
     """Once somebody said that they understand."""
     page.get_by_role("button", name="Revoke").click()
+    expect(page.locator("#customers")).to_be_hidden()
     expect(page.locator("#do-it")).to_be_disabled()
     page.locator("#understand").check()
     page.locator("#do-it").click()

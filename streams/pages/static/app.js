@@ -74,8 +74,9 @@ document.getElementById("who").addEventListener("click", async () => {
   dialog.showModal();
 });
 
+document.getElementById("sign-in-cancel").addEventListener("click", () => dialog.close());
+
 dialog.querySelector("form").addEventListener("submit", async (event) => {
-  if (event.submitter?.value === "cancel") return;
   event.preventDefault();
   try {
     await signIn(dialog.querySelector("[name=token]").value);

@@ -9,6 +9,12 @@ const BEGIN = {
   coupons: { codes: { type: "unique", charset: "alphanumeric", length: 10 } },
 };
 
+// What a preview can't know, and beside which field it is said.
+const TAKEN = {
+  offer_exists: ["offer_id", "there is an offer of this id: choose another"],
+  offer_code_taken: ["offer_code", "another offer has this code: choose another"],
+};
+
 export async function edit(id) {
   if (!may("manage")) return { node: el("p", { class: "notice" }, "Sign in with the role manage to create or edit offers.") };
   const [schema, known] = await Promise.all([get("/api/schema"), id && get(`/offers/${encodeURIComponent(id)}`)]);
@@ -40,7 +46,11 @@ export async function edit(id) {
         return;
       }
       const { outcome } = await ask({ type: known ? "edit" : "create", offer_id: offer.offer_id, offer });
-      if (outcome.outcome !== "accepted") throw new Error(reasonOf(outcome));
+      if (outcome.outcome !== "accepted") {
+        const [field, error] = TAKEN[outcome.reason] || ["", reasonOf(outcome)];
+        errors.textContent = form.showErrors([{ field, error }]).map(() => error).join("");
+        return;
+      }
       location.hash = `#/offer/${encodeURIComponent(offer.offer_id)}`;
     } catch (error) {
       errors.textContent = error.message;

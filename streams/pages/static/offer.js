@@ -15,13 +15,15 @@ export async function details(id) {
 
   async function refresh() {
     const offer = await get(path);
-    if (version !== offer.version) await lookAtHistory(offer);
+    if (changed !== offer.decided.changes) await lookAtHistory(offer);
+    claimed = offer.offer.claim;
     live.replaceChildren(state(offer));
   }
 
-  let version = null;
+  let changed = null;
+  let claimed = null;
   async function lookAtHistory(offer) {
-    version = offer.version;
+    changed = offer.decided.changes;
     config.textContent = JSON.stringify(offer.offer, null, 2);
     changes.replaceChildren(el("h2", {}, "History of changes"), history(await get(`${path}/history`)));
   }
@@ -29,7 +31,7 @@ export async function details(id) {
   const actions = may("manage") && el("div", { class: "tools" },
     el("a", { href: `#/offer/${encodeURIComponent(id)}/edit` }, el("button", { type: "button" }, "Edit")),
     action("Claim", () => claim(id)), action("Upload", () => upload(id)),
-    action("Issue from CSV", () => issue(id)), action("Revoke", () => revoke(id), "danger"));
+    action("Issue from CSV", () => issue(id, claimed)), action("Revoke", () => revoke(id), "danger"));
 
   function action(name, dialog, kind) {
     return el("button", { type: "button", class: kind, onclick: () => open(dialog()) }, name);
@@ -51,11 +53,10 @@ export async function details(id) {
       try {
         const told = await doIt((text) => { go.textContent = text; });
         const [text, codes] = [told].flat();
+        await refresh().catch(() => {}); // the next look says what is wrong
         said.replaceChildren(el("p", { class: "notice good" }, text),
           ...(codes ? [el("details", { class: "card", open: true }, el("summary", {}, "Codes"), el("pre", { id: "codes" }, codes))] : []));
         dialog.close();
-        version = null;
-        await refresh();
       } catch (error) {
         wrong.textContent = error.message;
         go.textContent = verb;
@@ -79,6 +80,7 @@ function state(offer) {
     ["Ends", moment(offer.expiry)], ["Created", `${moment(offer.created_at)} by ${offer.created_by}`],
     ["Modified", `${moment(offer.modified_at)} by ${offer.modified_by}, version ${offer.version}`],
     ["Last issued", moment(offer.last_issued_at)], ["Last redeemed", moment(offer.last_redeemed_at)],
+    ["Issuing", offer.closed ? "ended: what was not issued is revoked" : "open"],
     ["Codes", space ? `${number(space.issued)} issued of ${number(space.possible)} possible` : "not generated"],
   ];
   return el("div", {},
@@ -125,7 +127,11 @@ function claim(id) {
 }
 
 function revoke(id) {
-  const scope = el("select", { id: "scope" }, ["unredeemed", "unissued", "customers"].map((one) => el("option", {}, one)));
+  const scope = el("select", { id: "scope" }, [
+    ["unredeemed", "All that are not redeemed, issued or not"],
+    ["unissued", "Those not issued yet"],
+    ["customers", "Those of the customers named below"],
+  ].map(([value, text]) => el("option", { value }, text)));
   const who = el("textarea", { id: "customers", rows: 4 });
   const named = el("label", { hidden: true }, "Customers, one a line", who);
   scope.addEventListener("change", () => { named.hidden = scope.value !== "customers"; });
@@ -133,7 +139,9 @@ function revoke(id) {
     title: "Revoke coupons", verb: "Revoke", fields: [el("label", {}, "Which", scope), named],
     danger: "revoked coupons can't be used again, and this can't be undone.",
     doIt: async () => {
-      const more = scope.value === "customers" ? { customer_ids: who.value.split(/\s+/).filter(Boolean) } : {};
+      const names = who.value.split(/[\s,]+/).filter(Boolean);
+      if (scope.value === "customers" && !names.length) throw new Error("name at least one customer");
+      const more = scope.value === "customers" ? { customer_ids: names } : {};
       const said = await accepted({ type: "revoke", offer_id: id, scope: scope.value, ...more });
       return said.revoked === null ? `Revoked: ${scope.value}.` : `Revoked: ${scope.value}, ${number(said.revoked)} coupons ended.`;
     },
@@ -197,10 +205,11 @@ function upload(id) {
   };
 }
 
-function issue(id) {
+function issue(id, claimed) {
   const file = el("input", { type: "file", id: "file", accept: ".csv,text/csv" });
-  const service = el("select", { id: "service" }, SERVICES.map((one) => el("option", {}, one)));
+  const service = el("select", { id: "service" }, SERVICES.map((one) => el("option", { selected: one === claimed?.service }, one)));
   const holder = el("input", { id: "holder", required: true });
+  holder.value = claimed?.holder || "";
   return {
     title: "Issue one coupon to each customer of a CSV", verb: "Issue",
     fields: [el("label", {}, "File with customer_id", file), el("label", {}, "Service that claimed the offer", service), el("label", {}, "Its campaign or program", holder)],

@@ -51,8 +51,8 @@ export async function till(given) {
       type: "reverse", redemption_id: sent.request_id, code: sent.code, customer_id: sent.customer_id, till_id: sent.till_id,
     }) }, "Reverse");
     return el("div", {}, el("h2", { class: good ? "good" : "error", "data-answer": good ? "accepted" : outcome.reason || "dead letter" }, told), undo,
-      el("details", { open: true }, el("summary", {}, `Sent to ${topic}`), el("pre", {}, JSON.stringify(sent, null, 2))),
-      el("details", {}, el("summary", {}, "Answered"), el("pre", {}, JSON.stringify(outcome, null, 2))));
+      el("details", {}, el("summary", {}, `Sent to ${topic}`), el("pre", {}, JSON.stringify(sent, null, 2))),
+      el("details", { open: true }, el("summary", {}, "Answered"), el("pre", {}, JSON.stringify(outcome, null, 2))));
   }
 
   form.addEventListener("submit", (event) => {
