@@ -84,6 +84,11 @@ class Stand:
         """How often the worker has said that."""
         return self.world.log().count(text)
 
+    def health(self, status: int) -> str:
+        """What the page says, once that is its status."""
+        wait_for(f"health {status}", lambda: self.world.health()[0] == status)
+        return self.world.health()[1].decode()
+
     def expect_no_harm(self) -> None:
         """The worker is the one that was started first; the topics are in order."""
         settings = self.world.settings
@@ -116,12 +121,14 @@ def test_without_redis_a_worker_waits_and_then_goes_on(stand: Stand) -> None:
     # expect
     assert not set(places) & {answer.source for answer in stand.listener.hear(0.5)}
     assert stand.world.get("/offers")[0] == 503
+    assert "Redis doesn't answer" in stand.health(503)
 
     # when
     stand.start_redis()
 
     # expect
     assert stand.results(*places) == {"accepted": 10, "offer_limit_reached": 10}
+    stand.health(200)
     stand.expect_no_harm()
 
 
@@ -175,6 +182,7 @@ def test_without_kafka_a_worker_waits_and_then_goes_on(stand: Stand) -> None:
     kill(stand.server("kafka"))
     try:
         wait_for("the worker says so", lambda: stand.said(away))
+        assert "Kafka" in stand.health(503)
     finally:
         stand.start_kafka()
 
