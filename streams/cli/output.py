@@ -69,7 +69,8 @@ def table(*columns: str, title: str | None = None) -> Table:
     made = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:
         name, right, _ = column.partition(">")
-        made.add_column(name, justify="right" if right else "left")
+        # Where the terminal is narrow a cell takes more lines: an id that is cut is none.
+        made.add_column(name, justify="right" if right else "left", overflow="fold")
     return made
 
 
