@@ -11,11 +11,13 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
 from random import randrange
 from tempfile import mkdtemp
 from typing import Any, NamedTuple, Protocol
+from zoneinfo import ZoneInfo
 
 import orjson
 from confluent_kafka import KafkaError, Message, Producer, TopicPartition
@@ -28,6 +30,10 @@ from streams.client import Place, ask, new_request
 from streams.settings import Settings
 
 READY_S = 60.0
+#: When offers end, coupons are issued and redeemed, unless a test says it: what workers issue by
+#: their own clock, such as uploaded codes, is to be good when it is redeemed.
+ENDS, ISSUED_AT = "2098-12-31T23:59:59+05:30", "2026-11-21T10:00:00+05:30"
+REDEEMED_AT = (datetime.now(ZoneInfo("Asia/Kolkata")) + timedelta(days=1)).isoformat("T", "seconds")
 #: Workers of one organisation at the most: each has the next port.
 WORKERS = 6
 
@@ -80,7 +86,7 @@ def offer(offer_id: str = "o", **sections: Any) -> dict[str, Any]:
     return {
         "offer_id": offer_id,
         "name": f"Offer {offer_id}",
-        "expiry": {"type": "fixed_date", "at": "2026-12-31T23:59:59+05:30"},
+        "expiry": {"type": "fixed_date", "at": ENDS},
         "discount": {"type": "percentage", "percent": "10"},
         "coupons": {"codes": {"type": "unique", "charset": "alphanumeric", "length": 10}},
         "claim": {"service": "dvs", "holder": "h"},
@@ -96,7 +102,7 @@ def issue(customer_id: str, offer_id: str = "o", **more: Any) -> dict[str, Any]:
     return new_request(
         "issue",
         **{"offer_id": offer_id, "customer_id": customer_id, "service": "dvs", "holder": "h",
-           "occurred_at": "2026-11-21T10:00:00+05:30", **more},
+           "occurred_at": ISSUED_AT, **more},
     )  # fmt: skip
 
 
@@ -104,7 +110,7 @@ def redeem(code: str, customer_id: str | None, **more: Any) -> dict[str, Any]:
     bill = {"number": "B-1", "amount": "1499.00", "currency": "INR"}
     return new_request(
         **{"type_": "redeem", "code": code, "customer_id": customer_id, "till_id": "t-1",
-           "bill": bill, "occurred_at": "2026-11-22T10:00:00+05:30", **more},
+           "bill": bill, "occurred_at": REDEEMED_AT, **more},
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from tests.benchmarks.measuring.latency import Pace
 from tests.benchmarks.reminders import measure_reminders
 from tests.benchmarks.replays import measure_audit, measure_rebuild
 from tests.benchmarks.report.book import Book
+from tests.benchmarks.stages import measure_stages
 
 Command = TypeVar("Command", bound=Callable[..., None])
 _DOCS = Path(__file__).parents[2] / "docs"
@@ -133,6 +134,17 @@ def instructions(requests: int, offers: int) -> None:
     """What a request costs Redis, counted by valgrind; printed, written nowhere."""
     for kind, count in count_instructions(requests, offers).items():
         click.echo(f"{kind}: {count:,.0f} instructions")
+
+
+@benchmarks.command()
+@click.option("--requests", default=20_000, show_default=True, help="Redeems, one a customer.")
+def stages(requests: int) -> None:
+    """What a redeem costs the program, stage by stage; printed, written nowhere."""
+    with ground() as servers:
+        found = measure_stages(servers, requests)
+    for stage, microseconds in found.items():
+        click.echo(f"{stage:<7}{microseconds:6.2f} µs")
+    click.echo(f"in all {sum(found.values()):6.2f} µs")
 
 
 @benchmarks.command()

@@ -43,9 +43,18 @@ def count_instructions(requests: int, offers: int) -> dict[str, float]:
         create_at(desk, offers)
         issues = load.issues(load.other_customers(requests), offers)
         issued, of_issues = server.counted(desk, ISSUE, issues)
-        coupons = [load.Coupon(one["customer_id"], one["code"], one["offer_id"]) for one in issued]
+        coupons = coupons_in(issued)
         _, of_redeems = server.counted(desk, REDEEM, load.redeems(coupons))
     return {"redeem": of_redeems / requests, "issue": of_issues / requests}
+
+
+def issued_at(desk: Desk, customers: int, offers: int) -> list[load.Coupon]:
+    """A coupon to each of so many customers, of one offer after the other."""
+    return coupons_in(_asked(desk, ISSUE, load.issues(load.other_customers(customers), offers)))
+
+
+def coupons_in(issued: Iterable[Said]) -> list[load.Coupon]:
+    return [load.Coupon(one["customer_id"], one["code"], one["offer_id"]) for one in issued]
 
 
 def create_at(desk: Desk, offers: int) -> None:

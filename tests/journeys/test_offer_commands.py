@@ -13,7 +13,7 @@ from tests.world import World, create, issue, offer, one_worker, redeem, wait_fo
 OFFER = """\
 offer_id: {offer_id}
 name: {name}
-expiry: {{type: fixed_date, at: "2026-12-31T23:59:59+05:30"}}
+expiry: {{type: fixed_date, at: "2098-12-31T23:59:59+05:30"}}
 discount: {{type: percentage, percent: "10"}}
 coupons:
   codes: {{type: unique, charset: alphanumeric, length: 10}}
@@ -21,7 +21,7 @@ coupons:
 WRONG_OFFERS = """\
 offer_id: right
 name: Nothing is wrong with this one
-expiry: {type: fixed_date, at: "2026-12-31T23:59:59+05:30"}
+expiry: {type: fixed_date, at: "2098-12-31T23:59:59+05:30"}
 discount: {type: percentage, percent: "10"}
 coupons: {codes: {type: unique, charset: alphanumeric, length: 10}}
 ---

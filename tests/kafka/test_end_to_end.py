@@ -12,6 +12,7 @@ from streams.client import new_request
 from streams.committed import committed_offsets
 from tests.servers import Servers
 from tests.world import (
+    ISSUED_AT,
     Found,
     Listener,
     World,
@@ -140,7 +141,7 @@ def test_a_retry_gets_the_first_outcome_again_from_any_partition(
     [first] = listener.answers(first_place)
 
     # when
-    later = as_bytes(request | {"occurred_at": "2026-11-23T10:00:00+05:30", "unknown": 1})
+    later = as_bytes(request | {"occurred_at": ISSUED_AT, "unknown": 1})
     other = as_bytes(request | {"till_id": "t-2"})
     retries = [world.lay(REDEEM.requests, later, partition=p)[0] for p in PARTITIONS]
     conflict = world.lay(REDEEM.requests, other, partition=0)

@@ -1,0 +1,69 @@
+"""Where a redeem's time goes in the program: each stage of a batch by itself, without Kafka."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from schemas.topics import REDEEM
+from state.layout import Head
+from state.ledger import Ledger, Transition
+from streams.batches import Part, Record
+from streams.outcomes import Outgoing
+from streams.redeem import Redeeming
+from tests.benchmarks import load
+from tests.benchmarks.ground import BenchmarkError, Ground
+from tests.benchmarks.instructions import create_at, issued_at
+from tests.ledger.desk import Desk
+
+#: As the worker asks of one partition at once, from a backlog.
+_A_CALL = 250
+
+
+def measure_stages(ground: Ground, requests: int) -> dict[str, float]:
+    """Microseconds a redeem, each of a customer of their own, by stage."""
+    settings = ground.settings("stages")
+    ledger = Ledger(settings.redis_url, settings.topic_prefix)
+    desk = Desk(settings, ledger)
+    create_at(desk, 1)
+    bodies = [body for _, body in load.redeems(issued_at(desk, requests, 1))]
+    work, outgoing = Redeeming(settings, desk.catalogue), Outgoing(REDEEM, settings)
+    claim, seconds = ledger.claim(), defaultdict[str, float](float)
+
+    @contextmanager
+    def of(stage: str) -> Iterator[None]:
+        began = time.process_time()
+        yield
+        seconds[stage] += time.process_time() - began
+
+    for first in range(0, requests, _A_CALL):
+        some = enumerate(bodies[first : first + _A_CALL], first)
+        records = [Record(offset, b"c", body) for offset, body in some]
+        part = Part(0, claim, first, first, first + len(records), records)
+        head = Head(
+            REDEEM.name, 0, claim, first, first, part.to, settings.now_ms(), ledger.memory_days,
+            desk.catalogue.stamp,
+        )  # fmt: skip
+        with of("read"):
+            found = [work.reader.read(one.value) for one in records]
+        readable = [
+            (one.offset, request)
+            for one, request in zip(records, found, strict=True)
+            if isinstance(request, dict)
+        ]
+        with of("judge"):
+            operations = work.judge(readable)
+        with of("pack"):
+            packed = ledger._packed([(head, operations)])
+        with of("ask"):
+            answers = ledger._ask(Transition.REDEEM, packed)
+        with of("unpack"):
+            [decisions] = ledger.read(answers)
+        with of("word"):
+            told = work.outcomes([request for _, request in readable], decisions)
+        if refused := [one for one in told if one["outcome"] != "accepted"]:
+            raise BenchmarkError(f"not accepted: {refused[0]}")
+        with of("write"):
+            for record, one in zip(records, told, strict=True):
+                outgoing.outcome(part, record, one)
+    return {stage: spent / requests * 1e6 for stage, spent in seconds.items()}
