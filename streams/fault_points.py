@@ -7,6 +7,7 @@ between. The worker acts once, when it comes by the point for the ``time``-th ti
 import logging
 import os
 import signal
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -59,5 +60,7 @@ def _act(lane: str, point: str, action: str) -> None:
         until = time.monotonic() + _HOLD_S
         while Path(path).exists() and time.monotonic() < until:
             time.sleep(0.005)
-    else:
-        os.kill(os.getpid(), signal.SIGKILL if kind == "kill" else signal.SIGSTOP)
+    elif kind == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    else:  # to this thread: sent to the process it might go on until another thread has its turn
+        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
