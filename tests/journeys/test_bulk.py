@@ -12,7 +12,7 @@ from pyarrow import parquet
 from schemas.topics import ISSUE
 from tests.journeys.handed import Said, answer, kill_in_the_middle, run, shown, written
 from tests.servers import Servers
-from tests.world import World, create, issue, one_worker, redeem
+from tests.world import TOMORROW, World, issue, lasting, one_worker, redeem
 
 #: Codes that third parties hand out.
 EXPORTED = {
@@ -60,7 +60,7 @@ def rows_in(path: Path) -> list[Said]:
 def test_a_bulk_issue_that_was_killed_gives_everyone_one_coupon(world: World, suffix: str) -> None:
     # given
     offer_id, count = f"all-{suffix}", 45_000
-    world.ask(create(offer_id))
+    world.ask(lasting(offer_id))
     file = customers(world, f"{offer_id}.{suffix}", count)
     command = ("issue", offer_id, "--customers", file, "--json")
 
@@ -79,7 +79,7 @@ def test_a_bulk_issue_that_was_killed_gives_everyone_one_coupon(world: World, su
 
 def test_the_same_file_again_is_the_same_run_unless_another_is_named(world: World) -> None:
     # given
-    world.ask(create("again"))
+    world.ask(lasting("again"))
     file = customers(world, "again.csv", 3_000)
     command = ("issue", "again", "--customers", file, "--json")
     once = answer(run(world, *command))
@@ -105,7 +105,7 @@ def test_the_outcomes_of_a_bulk_issue_are_written_in_the_files_order(
 ) -> None:
     # given
     offer_id = f"written-{suffix}"
-    world.ask(create(offer_id, issue={"max_per_customer": 1}))
+    world.ask(lasting(offer_id, issue={"max_per_customer": 1}))
     (before,) = world.ask(issue("c-7", offer_id))
     file = customers(world, f"{offer_id}.csv", 1_000)
     command = ("issue", offer_id, "--customers", file, "--out", f"out.{suffix}")
@@ -127,14 +127,14 @@ def test_the_outcomes_of_a_bulk_issue_are_written_in_the_files_order(
     assert rows[8]["reason"] is None
     assert rows[8]["coupon_id"].startswith(f"{offer_id}:")
     assert rows[8]["expires_at"] == before["expires_at"]
-    assert world.reasons(redeem(rows[8]["code"], "c-8")) == ["accepted"]
+    assert world.reasons(redeem(rows[8]["code"], "c-8", occurred_at=TOMORROW)) == ["accepted"]
     assert again["replayed"] == 1_000
     assert rows_in(world.logs / f"out.{suffix}") == rows
 
 
 def test_a_bulk_issue_that_cannot_begin(world: World) -> None:
     # given
-    world.ask(create("unclaimed", claim=None), create("claimed"))
+    world.ask(lasting("unclaimed", claim=None), lasting("claimed"))
     file = customers(world, "three.csv", 3)
     twice = written(world, "doubled.csv", "customer_id", ["a", "", "a"])
 
@@ -163,7 +163,7 @@ def test_a_bulk_issue_that_cannot_begin(world: World) -> None:
 
 def test_exported_codes_are_distinct_and_each_can_be_redeemed(world: World) -> None:
     # given
-    world.ask(create("partner", **EXPORTED))
+    world.ask(lasting("partner", **EXPORTED))
     count = 40_000
 
     # when
@@ -180,14 +180,16 @@ def test_exported_codes_are_distinct_and_each_can_be_redeemed(world: World) -> N
     files = (world.logs / "codes.csv", world.logs / "codes.parquet")
     one, other = ([row["code"] for row in rows_in(file)] for file in files)
     assert len({*one, *other}) == len(one) + len(other) == 2 * count
-    used = [redeem(code, f"c-{n}") for n, code in enumerate([*one, *other[:99]])]
+    used = [
+        redeem(code, f"c-{n}", occurred_at=TOMORROW) for n, code in enumerate([*one, *other[:99]])
+    ]
     assert Counter(world.reasons(*used)) == {"accepted": len(used)}
     assert shown(world, "partner")["issued"] == 2 * count
 
 
 def test_an_export_is_fetched_again_by_its_request_id(world: World) -> None:
     # given
-    world.ask(create("fetched", **EXPORTED))
+    world.ask(lasting("fetched", **EXPORTED))
     export = ("codes", "fetched", "--json")
     first = run(world, *export, "--count", "500", "--out", "fetched.csv")
     request_id = first.stderr.splitlines()[0].removeprefix("Request id of this export: ")
@@ -221,7 +223,7 @@ def test_an_export_with_another_secret_writes_no_codes_that_nobody_could_redeem(
     world: World,
 ) -> None:
     # given
-    world.ask(create("secretive", **EXPORTED))
+    world.ask(lasting("secretive", **EXPORTED))
     export = ("codes", "secretive", "--count", "5")
 
     # when
@@ -235,12 +237,12 @@ def test_an_export_with_another_secret_writes_no_codes_that_nobody_could_redeem(
     assert "REDEEMONCE_CODE_SECRET is not the worker's" in wrong.stderr
     assert right.returncode == 0
     [code, *_] = [row["code"] for row in rows_in(world.logs / "secretive.csv")]
-    assert world.reasons(redeem(code, "c")) == ["accepted"]
+    assert world.reasons(redeem(code, "c", occurred_at=TOMORROW)) == ["accepted"]
 
 
 def test_an_export_that_is_refused_leaves_no_file(world: World) -> None:
     # given
-    world.ask(create("few", **EXPORTED, issue={"max_total": 10}), create("ours"))
+    world.ask(lasting("few", **EXPORTED, issue={"max_total": 10}), lasting("ours"))
 
     # when
     few = run(world, "codes", "few", "--count", "11", "--out", "few.csv")
