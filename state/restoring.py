@@ -54,10 +54,10 @@ class Restoring(Calls):
         )
         return None if found is None else int(found)
 
-    def decided_below(self, partitions: dict[str, int]) -> dict[tuple[str, int], int]:
-        """Of each lane with so many partitions: (lane, partition), and the offset below which all
-        its requests are decided. Raises `Closed` where these may be less than was decided when
-        this was asked, since the ledger was lost; `LedgerAway`."""
+    def decided_below(self, partitions: dict[str, int]) -> dict[str, dict[int, int]]:
+        """Of each lane with so many partitions the offsets below which all requests are decided, by
+        partition. Raises `Closed` where these may be less than was decided when this was asked,
+        since the ledger was lost; `LedgerAway`."""
         places = [(lane, p) for lane, count in partitions.items() for p in range(count)]
 
         def read() -> list[bytes | None]:
@@ -70,7 +70,10 @@ class Restoring(Calls):
         applied = self._answered(read)
         if not self.is_open():
             raise Closed("the ledger was lost meanwhile")
-        return {place: int(offset or 0) for place, offset in zip(places, applied, strict=True)}
+        decided: dict[str, dict[int, int]] = {lane: {} for lane in partitions}
+        for (lane, partition), offset in zip(places, applied, strict=True):
+            decided[lane][partition] = int(offset or 0)
+        return decided
 
     def lock_for_restore(self, token: str, seconds: int) -> bool:
         """Take the restorer's lock on this server, or keep it. False: somebody else has it."""

@@ -16,8 +16,8 @@ from streams.broker import ANSWER_TIMEOUT_S, BrokerError, admin, partitions_of
 from streams.settings import Settings
 
 _LIMIT_S = 60.0
-#: Between two questions for offsets that a transaction is about to move, or a group of which its
-#: broker hasn't heard yet. The client's own retries don't cover these.
+#: Between two questions: nobody is told when offsets move, and the client's own retries cover
+#: neither those that a transaction is about to move nor a group that its broker doesn't know yet.
 _AGAIN_S = 0.02
 _PASSING = (
     KafkaError.UNSTABLE_OFFSET_COMMIT,
@@ -82,7 +82,7 @@ class Grounds:
 
     def __init__(self, settings: Settings, ledger: Ledger, lanes: Sequence[Lane]) -> None:
         self._settings, self._ledger, self._lanes = settings, ledger, lanes
-        self._committed: dict[tuple[str, int], int] = {}
+        self._committed: dict[str, dict[int, int]] = {lane.name: {} for lane in lanes}
 
     def are_committed(self, deadline: float) -> bool:
         """Whether all that Redis has decided by now is. Waits for it, `GROUNDS_S` or until the
@@ -100,17 +100,14 @@ class Grounds:
             return False
         return True
 
-    def _cover(self, decided: dict[tuple[str, int], int]) -> bool:
+    def _cover(self, decided: dict[str, dict[int, int]]) -> bool:
         """Asks Kafka only for lanes that had not reached what is decided when they were asked."""
         for lane in self._lanes:
             if self._lacks(lane, decided):
                 offsets = committed_offsets(self._settings, lane, False, GROUNDS_S)
-                self._committed |= {(lane.name, p): offset for p, offset in offsets.items()}
+                self._committed[lane.name] = offsets
         return not any(self._lacks(lane, decided) for lane in self._lanes)
 
-    def _lacks(self, lane: Lane, decided: dict[tuple[str, int], int]) -> bool:
-        return any(
-            offset > self._committed.get(place, 0)
-            for place, offset in decided.items()
-            if place[0] == lane.name
-        )
+    def _lacks(self, lane: Lane, decided: dict[str, dict[int, int]]) -> bool:
+        committed = self._committed[lane.name]
+        return any(offset > committed.get(p, 0) for p, offset in decided[lane.name].items())

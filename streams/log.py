@@ -26,6 +26,7 @@ from streams.batches import Emission, Part, Record, fitting
 from streams.broker import consumer, producer
 from streams.committed import Grounds
 from streams.fault_points import reach
+from streams.lag import Lag
 from streams.metrics import LaneMetrics
 from streams.restart import start_again
 from streams.settings import Settings
@@ -42,8 +43,6 @@ PART_BYTES = 1 << 22
 #: Seconds a batch waits for more records after its first, and a poll for the first.
 GATHER_S = 0.002
 IDLE_S = 0.2
-#: Seconds between two looks at how many requests wait.
-LAG_S = 1.0
 #: These hold in this order: session < transaction < batch < poll interval. A worker that is
 #: frozen loses its partitions first, then its transaction; a batch gives up before Kafka does.
 SESSION_MS, TRANSACTION_MS, BATCH_S, POLL_INTERVAL_MS = 6_000, 10_000, 12.0, 45_000
@@ -91,7 +90,7 @@ class Log:
         self._topic = settings.topic(lane.requests)
         self._claims: dict[int, int] = {}  # of the partitions that are ours
         self._positions: dict[int, int] = {}  # what Kafka has committed, of those we read from
-        self._starts: dict[int, int] = {}  # the same when they became ours, for the lag alone
+        self._lag = Lag(self._topic, metrics)
         self._said_away = float("-inf")
         self._max_records = BATCH_RECORDS[lane.name]
 
@@ -190,24 +189,8 @@ class Log:
                 self._positions.pop(part.partition, None)
 
     def look_at_lag(self) -> None:
-        """Note how many requests of each partition aren't decided yet: the client knows.
-
-        Kafka is asked once for each partition that becomes ours, for what nothing is read from.
-        """
-        known = self._starts | self._positions
-        places = [TopicPartition(self._topic, p) for p in self._claims]
-        unknown = [place for place in places if place.partition not in known]
-        watermarks = partial(self._consumer.get_watermark_offsets, cached=True)
-        try:
-            for found in self._consumer.committed(unknown, LAG_S) if unknown else ():
-                if found.offset >= 0:
-                    known[found.partition] = self._starts[found.partition] = found.offset
-            ends = {place.partition: watermarks(place)[1] for place in places}
-        except KafkaException:
-            return  # it is only a figure: the next look will tell
-        self._metrics.lag(
-            {p: max(end - known[p], 0) for p, end in ends.items() if p in known and end >= 0}
-        )
+        """Note how many requests of each partition aren't decided yet."""
+        self._lag.look(self._consumer, self._claims, self._positions)
 
     def close(self) -> None:
         self._consumer.close()
@@ -222,7 +205,7 @@ class Log:
         for each in partitions:
             self._claims[each.partition] = self._claim()
             self._positions.pop(each.partition, None)
-            self._starts.pop(each.partition, None)
+            self._lag.forget(each.partition)
         self._metrics.partitions.set(len(self._claims))
         logger.info("%s: partitions %s", self._lane.name, sorted(self._claims))
 

@@ -12,7 +12,8 @@ from mode import Service
 
 from schemas.topics import Lane
 from streams.batches import Batch
-from streams.log import BATCH_S, LAG_S, Log
+from streams.lag import LAG_S
+from streams.log import BATCH_S, Log
 from streams.restart import start_again, start_again_after
 
 T = TypeVar("T")

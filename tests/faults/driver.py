@@ -29,7 +29,7 @@ from tests.faults.stand import Stand
 from tests.faults.topics_seen import Topics
 from tests.faults.traffic import Traffic
 from tests.faults.verifier import Verdict, Verifier
-from tests.world import World, organisation
+from tests.world import World, organisation, wait_for
 
 #: Requests a second: what two cores do beside three workers, their servers and who watches.
 RATE = 150
@@ -174,13 +174,16 @@ def verify(seen: Evidence) -> Verdict:
     settings = seen.settings
     topics = Topics(settings.kafka_bootstrap_servers, settings.topic_prefix)
     # Reminders are asked for after the load, too, and a loss may come when all else is decided.
-    ledger, until = ledger_of(settings), time.monotonic() + _REST_S
-    while not (at_rest := ledger.is_open() and topics.are_decided()) and time.monotonic() < until:
-        time.sleep(_LOOK_S)
+    ledger = ledger_of(settings)
+    wait_for(
+        "an open ledger, every request decided",
+        lambda: ledger.is_open() and topics.are_decided(),
+        _REST_S,
+        _LOOK_S,
+    )
     verdict = Verifier(
         settings.kafka_bootstrap_servers, settings.topic_prefix, settings.redis_url
     ).verify()
-    verdict.expect(at_rest, f"the ledger is closed or a request undecided after {_REST_S:g} s")
     audit = seen.world.run("audit", "--json")
     if audit.returncode != 0:
         verdict.problems.append(f"audit: {audit.stdout[-1500:]} {audit.stderr[-1500:]}")

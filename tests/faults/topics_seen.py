@@ -112,7 +112,7 @@ class Topics:
                 return told
             assert {error.code() for error in moving} == {KafkaError.UNSTABLE_OFFSET_COMMIT}, moving
             assert time.monotonic() < deadline, moving
-            time.sleep(_LOOK_S)
+            time.sleep(_LOOK_S)  # nobody is told when it ends
 
     def _read(self, stable: Ends) -> dict[str, list[Record]]:
         found: dict[str, list[Record]] = {name: [] for name in TOPICS}

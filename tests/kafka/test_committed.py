@@ -1,6 +1,5 @@
 """How far requests are committed, asked while a transaction is about to move that."""
 
-from collections.abc import Iterator
 from threading import Timer
 
 import pytest
@@ -17,17 +16,21 @@ BEFORE = {0: 0, 1: 0, 2: 0, 3: 0}
 
 
 @pytest.fixture
-def moving(settings: Settings) -> Iterator[Producer]:
+def moving(settings: Settings) -> Producer:
     """A transaction with the offset 7 of the first partition, not yet committed."""
     ensure_topics(settings)
     assert make_sure_of_offsets(settings)["issue"] == BEFORE
-    member = consumer(settings, settings.group(ISSUE))
     made = producer(settings, transactional_id=settings.topic_prefix + "test")
     made.init_transactions(30)
-    made.begin_transaction()
-    place = TopicPartition(settings.topic(ISSUE.requests), 0, 7)
-    made.send_offsets_to_transaction([place], member.consumer_group_metadata(), 30)
-    yield made
+    begin_to_move(settings, made, 7)
+    return made
+
+
+def begin_to_move(settings: Settings, client: Producer, to: int) -> None:
+    member = consumer(settings, settings.group(ISSUE))
+    client.begin_transaction()
+    place = TopicPartition(settings.topic(ISSUE.requests), 0, to)
+    client.send_offsets_to_transaction([place], member.consumer_group_metadata(), 30)
     member.close()
 
 
@@ -43,11 +46,7 @@ def test_the_audit_takes_no_partition_for_an_empty_one(
     settings: Settings, moving: Producer
 ) -> None:
     moving.commit_transaction(30)
-    moving.begin_transaction()
-    member = consumer(settings, settings.group(ISSUE))
-    place = TopicPartition(settings.topic(ISSUE.requests), 0, 9)
-    moving.send_offsets_to_transaction([place], member.consumer_group_metadata(), 30)
-    member.close()
+    begin_to_move(settings, moving, 9)
     timer = Timer(0.5, moving.abort_transaction, [30])
     timer.start()
     assert committed_by_lane(settings)["issue"][0] == 7

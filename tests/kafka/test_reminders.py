@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from schemas.times import to_second, written_day
-from schemas.topics import REMIND, REMINDERS
+from schemas.topics import REMINDERS
 from streams.audit import audit
 from streams.cli.common import ledger_of
 from streams.client import Till, new_request
@@ -195,9 +195,8 @@ def test_a_reminder_waits_until_what_it_rests_on_is_committed(world: World) -> N
     # when its reminder is due
     due.set_clock(60)
     world.start("w1", 1, True, "--agents", "reminders")
-    partitions, ledger = {REMIND.name: world.settings.partitions}, ledger_of(world.settings)
-    wait_for("the reminder is decided", lambda: any(ledger.decided_below(partitions).values()))
-    time.sleep(1)
+    held_back = "reminders: others haven't committed what this rests on"
+    wait_for("the reminder is decided, and held back", lambda: held_back in world.log("w1"))
     early = triggers(world)
     world.workers["w0"].send_signal(signal.SIGCONT)
 

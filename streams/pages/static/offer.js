@@ -23,9 +23,9 @@ export async function details(id) {
   let changed = null;
   let claimed = null;
   async function lookAtHistory(offer) {
-    changed = offer.decided.changes;
     config.textContent = JSON.stringify(offer.offer, null, 2);
     changes.replaceChildren(el("h2", {}, "History of changes"), history(await get(`${path}/history`)));
+    changed = offer.decided.changes;
   }
 
   const actions = may("manage") && el("div", { class: "tools" },
