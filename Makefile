@@ -19,6 +19,7 @@ demo: install
 
 # Most tests wait for servers: more processes than cores, each with its own Kafka and Redis.
 test: install
+	$(BIN)/python -m tests.pages.browser
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: install
@@ -37,6 +38,7 @@ $(VENV)/.bench: $(BIN)/redeemonce
 
 # The pictures of the README, of pages that a worker serves here and now.
 screenshots: install
+	$(BIN)/python -m tests.pages.browser
 	$(BIN)/python -m tests.pages.screenshots
 
 # Every kind of fault, in rounds of five minutes with a seed each: make soak MINUTES=60

@@ -1,5 +1,7 @@
-"""A real headless Chromium: the machine's own, else one that playwright fetches."""
+"""A real headless Chromium: the machine's own, else one that this fetches when it is run."""
 
+import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -12,15 +14,30 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable
 
 
 def chromium() -> str | None:
-    """Its program; None where only playwright's own is there, which is fetched then."""
-    for name in _NAMES:
-        if found := shutil.which(name):
-            return found
-    subprocess.run(
-        [sys.executable, "-m", "playwright", "install", "--with-deps", "chromium-headless-shell"],
-        check=True,
-    )
-    return None
+    """The machine's own program; None where there is none, but perhaps playwright's."""
+    return next(filter(None, map(shutil.which, _NAMES)), None)
+
+
+def fetch() -> None:
+    """Where the machine has none: Debian's package, elsewhere (or not as root) playwright's."""
+    if chromium() is not None:
+        return
+    if os.geteuid() == 0 and _is_debian():
+        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for command in ("update", "install -y --no-install-recommends chromium"):
+            subprocess.run(
+                ["apt-get", "-qq", "-o=Dpkg::Use-Pty=0", *command.split()], check=True, env=quiet
+            )
+    else:
+        command = "install --with-deps chromium-headless-shell"
+        subprocess.run([sys.executable, "-m", "playwright", *command.split()], check=True)
+
+
+def _is_debian() -> bool:
+    try:
+        return platform.freedesktop_os_release()["ID"] == "debian"
+    except OSError:  # no Linux, or one that doesn't say
+        return False
 
 
 @contextmanager
@@ -33,3 +50,7 @@ def browsing() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+if __name__ == "__main__":
+    fetch()
