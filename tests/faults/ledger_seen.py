@@ -34,9 +34,8 @@ class LedgerSeen:
         self._base = f"{prefix}{{{prefix}ledger}}:"
         self._client: Any = Redis.from_url(redis_url)
         self._wrong, self._counts = wrong, counts
-        self._named: Counter[str] = Counter()
-        #: Whether Redis has decided more than is committed: then it may hold more than is told.
-        self._ahead = False
+        #: Kind, name, what was found and what is due, of each.
+        self._differences: list[tuple[str, str, Any, Any]] = []
 
     def compare(
         self,
@@ -46,7 +45,6 @@ class LedgerSeen:
         committed: Ends,
     ) -> None:
         """``numbers``: of offers, by which their coupons and customers are kept."""
-        self._chains(committed)
         by_number = {
             str(number): offers[offer_id] for offer_id, number in numbers.items()
             if offer_id in offers
@@ -57,36 +55,46 @@ class LedgerSeen:
         self._coupons(by_number)
         self._customers(by_number, sizes.get("customers", 0))
         self._requests(by_number, remembered)
-        for kind, count in self._named.items():
-            if count > _NAMED:
-                self._wrong(f"Redis: {count - _NAMED} {kind} more")
+        self._tell(self._is_ahead_of(committed))  # asked last: the planner goes on meanwhile
 
     def _differs(self, kind: str, name: str, found: Any, due: Any) -> None:
         """``found`` None: Redis lacks it. ``due`` None: it has what nobody told."""
-        if found == due or (self._ahead and found is not None):
-            return
-        self._named[kind] += 1
-        if self._named[kind] > _NAMED:
-            return
-        if found is None:
-            self._wrong(f"Redis: lacks {name}")
-        elif due is None:
-            self._wrong(f"Redis: has {name}, which no outcome tells: {found}")
-        else:
-            self._wrong(f"Redis: {name} is {found}, not {due}")
+        if found != due:
+            self._differences.append((kind, name, found, due))
 
-    def _chains(self, committed: Ends) -> None:
+    def _tell(self, ahead: bool) -> None:
+        """``ahead``: Redis has decided more than is committed: it may hold more than is told."""
+        named: Counter[str] = Counter()
+        for kind, name, found, due in self._differences:
+            if ahead and found is not None:
+                continue
+            named[kind] += 1
+            if named[kind] > _NAMED:
+                continue
+            if found is None:
+                self._wrong(f"Redis: lacks {name}")
+            elif due is None:
+                self._wrong(f"Redis: has {name}, which no outcome tells: {found}")
+            else:
+                self._wrong(f"Redis: {name} is {found}, not {due}")
+        for kind, count in named.items():
+            if count > _NAMED:
+                self._wrong(f"Redis: {count - _NAMED} {kind} more")
+
+    def _is_ahead_of(self, committed: Ends) -> bool:
         """How far each partition is decided: not less than is committed."""
         if self._client.get(self._base + "open") is None:
             self._wrong("Redis: the ledger is closed")
+        ahead = 0
         for lane, offsets in committed.items():
             for partition, offset in offsets.items():
                 chain = f"chain:{lane}:{partition}"
                 applied = int(self._client.hget(self._base + chain, "applied") or 0)
                 if applied < offset:
                     self._wrong(f"Redis: {chain} is decided up to {applied}, committed {offset}")
-                self._ahead |= applied > offset
-                self._counts["undecided in Kafka"] += max(applied - offset, 0)
+                ahead += max(applied - offset, 0)
+        self._counts["undecided in Kafka"] += ahead
+        return ahead > 0
 
     def _offers(self, offers: dict[str, OfferModel]) -> None:
         found = dict(self._hashes("offer:"))

@@ -64,12 +64,16 @@ class Topics:
                 return Seen(self._prefix, records, ends, stable, committed)
         raise AssertionError("something is committed all the while: this can't be judged")
 
-    def are_decided(self) -> bool:
-        """Whether every request is, those of the planner among them."""
+    def undecided(self) -> dict[str, str]:
+        """Of each lane with requests left, those of the planner among them: how far it is."""
         places = self._places()
         ends = self._ends(places, IsolationLevel.READ_UNCOMMITTED)
         committed = self._committed(places)
-        return all(committed[lane] == ends[f"{lane}.requests"] for lane in LANES)
+        return {
+            lane: f"committed {committed[lane]} of {ends[f'{lane}.requests']}"
+            for lane in LANES
+            if committed[lane] != ends[f"{lane}.requests"]
+        }
 
     def _places(self) -> list[TopicPartition]:
         names = self._admin.list_topics(timeout=_ANSWER_S).topics
