@@ -52,7 +52,9 @@ class Decided(NamedTuple):
 
 
 def decided(packed: bytes) -> Decided:
-    return Decided(packed[:1] == b"1", msgpack.unpackb(packed[1:]))
+    if packed[:1] == b"1":
+        return Decided(True, msgpack.unpackb(packed[1:]))
+    return Decided(False, msgpack.unpackb(packed))
 
 
 class Calls:

@@ -4,8 +4,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import orjson
-
 from schemas.offers import Offer
 from schemas.times import milliseconds_of, to_second
 from state.catalogue import code_length
@@ -42,10 +40,16 @@ def rest_of(said: dict[str, Any], change: dict[str, Any]) -> list[Any]:
         return counts
     issued = change.get("issued")
     return [
-        *counts, change["day"], orjson.dumps(said["discount"]).decode(),
+        *counts, change["day"], _lines_of(said["discount"]),
         change["discount_minor"], change["bill_minor"],
         [issued["starts"], or_false(issued["expires"])] if issued else False,
     ]  # fmt: skip
+
+
+def _lines_of(discount: dict[str, Any]) -> str:
+    """The discount of each of several lines. Amounts are written with all their decimals."""
+    lines = discount["lines"]
+    return ",".join(str(int(amount.replace(".", ""))) for amount in lines) if lines[1:] else ""
 
 
 def _resent(coupon: dict[str, Any]) -> list[Any]:

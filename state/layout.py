@@ -62,7 +62,7 @@ class RedeemOp(NamedTuple):
     customer_key: bytes
     serial: int | bool
     verdict: str | bool  # the first stateless rule that refuses
-    discount: str | bool  # JSON, when it is accepted
+    lines: str  # as `Redeemed.lines`, when it is accepted
     redemption_id: str | bool
     discount_minor: int
     bill_minor: int
@@ -177,7 +177,7 @@ class Redeemed(NamedTuple):
     customer_total: int | bool
     offer_total: int
     day: int
-    discount: str
+    lines: str  # the discount of each of several, in minor units with commas between
     discount_minor: int
     bill_minor: int
     issued: list[Any] | bool  # starts, expires of a coupon that was issued with it

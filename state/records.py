@@ -8,7 +8,7 @@ import msgpack
 
 #: What lies in Redis, by its number. With each change of a record or key it is raised by one: a
 #: ledger of another layout is made again from the outcomes.
-LAYOUT = 6
+LAYOUT = 7
 #: Coupons that one request to remind goes through: 16 hashes of 64.
 RUN_COUPONS = 1_024
 
@@ -41,9 +41,8 @@ class Use(NamedTuple):
 
 class Customer(NamedTuple):
     """One customer's dealings with one offer, by local days: how many values each list has. The
-    lists follow."""
+    lists follow, and then those redeemed: day, count, day, count, ..."""
 
-    redeemed: int  # day, count, day, count, ...
     issued: int  # serial, day, serial, day, ...
     uploaded: int  # serials of codes uploaded for them, if their upload took effect
     taken: int  # serials without a recipient that they redeemed

@@ -26,7 +26,7 @@ from state.tables import BucketOf, generation_of, remembered_at, seconds_to_live
 Fact = list[Any]
 #: What an offer counts: restored by the facts that follow it.
 #: Who was issued one coupon: its serial and day follow.
-_NEW_CUSTOMER = Customer(redeemed=0, issued=2, uploaded=0, taken=0)
+_NEW_CUSTOMER = Customer(issued=2, uploaded=0, taken=0)
 _pack = msgpack.Packer(use_bin_type=False, autoreset=True).pack
 #: A batch is decided at one moment.
 _decided_ms = lru_cache(maxsize=1024)(milliseconds_of)

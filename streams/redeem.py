@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import orjson
-
 from schemas.money import from_minor
 from schemas.reading import Reader
 from schemas.reasons import Reason
@@ -58,14 +56,14 @@ class Redeeming(OneByOne):
         second = request["second"]
         day = self._calendar.day(second)
         key, of_customer, of_code = b"", b"", b""
-        verdict, discount, discount_minor = None, None, 0
+        verdict, lines, discount_minor = None, "", 0
         starts, expires = 0, None
         if offer is not None:
             if request["type"] != "validate":
                 key = request_key("redeem", offer.number, request_id)
             of_customer = customer_key(offer.number, customer_id)
             if request["type"] != "reverse":
-                verdict, discount, discount_minor = self._judged(offer, request)
+                verdict, lines, discount_minor = self._judged(offer, request)
             if offer.codes == "uploaded":
                 of_code = code_key(request["code"])
             elif offer.codes == "common":
@@ -86,7 +84,7 @@ class Redeeming(OneByOne):
             of_customer,
             False if serial is None else serial,
             verdict or False,
-            discount or False,
+            lines,
             request.get("redemption_id", False),
             discount_minor,
             request.get("amount_minor", 0),
@@ -97,19 +95,24 @@ class Redeeming(OneByOne):
 
     def _judged(
         self, offer: CompiledOffer, request: dict[str, Any]
-    ) -> tuple[Reason | None, str | None, int]:
-        """What the rules without memory say: the first that refuses, or the discount as JSON and
-        in minor units."""
+    ) -> tuple[Reason | None, str, int]:
+        """What the rules without memory say: the first that refuses, or the discount of each of
+        several lines, and of all."""
         till = self._catalogue.tills.get(request["till_id"])
         found = offer.eligibility.judge(request, till)
         if isinstance(found, Reason):
-            return found, None, 0
-        amounts = [from_minor(amount, self._decimals) for amount in found]
-        whole = sum(found)
-        shown = amounts[0] if len(found) == 1 else from_minor(whole, self._decimals)
-        lines = '","'.join(amounts)
-        discount = f'{{"amount":"{shown}","currency":"{self._currency}","lines":["{lines}"]}}'
-        return None, discount, whole
+            return found, "", 0
+        if len(found) == 1:
+            return None, "", found[0]
+        return None, ",".join(map(str, found)), sum(found)
+
+    def _discount(self, redeemed: Redeemed) -> dict[str, Any]:
+        amount = from_minor(redeemed.discount_minor, self._decimals)
+        lines = [amount]
+        if redeemed.lines:
+            each = map(int, redeemed.lines.split(","))
+            lines = [from_minor(minor, self._decimals) for minor in each]
+        return {"amount": amount, "currency": self._currency, "lines": lines}
 
     def _outcome(self, request: dict[str, Any], decided: Decided) -> dict[str, Any]:
         said = outcome(request, decided)
@@ -134,7 +137,7 @@ class Redeeming(OneByOne):
                 said["totals"]["customer"] = None
             if request["type"] != "reverse":
                 redeemed = Redeemed._make(rest)
-                said["discount"] = orjson.Fragment(redeemed.discount)
+                said["discount"] = self._discount(redeemed)
                 more = {
                     "day": redeemed.day,
                     "discount_minor": redeemed.discount_minor,

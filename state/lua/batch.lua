@@ -1,12 +1,21 @@
 -- A batch of requests of one partition: fence, replay, decide, remember. See prelude.lua for keys.
 -- ARGV[1] head, ARGV[2] operations, both MessagePack. All operations are one list, OP.width values of
--- each: `op` is how many stand before one's own, so that ops[op + OP.day] is its day.
--- Answers {status, ...}: 'OK', how many were decided before, and a decision for each operation. It
--- begins with '1' where it was remembered from an earlier record of the same request, and with '0'
--- where it is this record's own.
-local head, ops = unpack_(ARGV[1]), unpack_(ARGV[2])
+-- each after a first that is none: `op` is how many stand before one's own, so that
+-- ops[op + OP.day] is its day.
+-- Answers {status, ...}: 'OK', how many were decided before, and a decision for each operation, a
+-- list. A '1' stands before it where it was remembered from an earlier record of the same request.
+local head = unpack_(ARGV[1])
+-- As many values at once as Lua's stack has room for: a list that grows by one at a time costs more.
+local AT_ONCE = 7500
+local header = string.byte(ARGV[2])
+local ops = { cmsgpack.unpack_limit(ARGV[2], AT_ONCE, header == 220 and 3 or header == 221 and 5 or 1) }
+while ops[1] ~= -1 do               -- where the rest begins
+  local rest = { cmsgpack.unpack_limit(ARGV[2], AT_ONCE, ops[1]) }
+  ops[1] = rest[1]
+  for i = 2, #rest do ops[#ops + 1] = rest[i] end
+end
 local last_op = #ops - OP.width
-assert(#ops % OP.width == 0, 'operations of another layout')
+assert(last_op % OP.width == 1, 'operations of another layout')
 local place = head[HEAD.lane] .. ':' .. head[HEAD.partition]
 local chain, kept = base .. 'chain:' .. place, base .. 'decisions:' .. place
 local now = head[HEAD.now]
@@ -32,7 +41,7 @@ if applied > head[HEAD.from] then
     for i = 1, #list, 2 do stored[list[i]] = list[i + 1] end
   end
 end
-for op = 0, last_op, OP.width do
+for op = 1, last_op, OP.width do
   local offset = ops[op + OP.offset]
   if offset < applied then
     if not stored[offset] then return behind() end
@@ -80,8 +89,8 @@ local function remembered(op)
   if not seen then return nil end
   if string.sub(seen, 1, 8) == ops[op + OP.fingerprint] then return '1' .. string.sub(seen, 9) end
   local offer = offer_of(ops[op + OP.offer_id])
-  return '0' .. pack({ REASON.request_id_conflict, false, offer and offer.version or false, now,
-                       ops[op + OP.occurred_at] })
+  return pack({ REASON.request_id_conflict, false, offer and offer.version or false, now,
+                ops[op + OP.occurred_at] })
 end
 
 local function remember(key, value)
@@ -110,13 +119,13 @@ local function decision(op, offer, reason, ...)
                         ops[op + OP.occurred_at], ... })
   local key = ops[op + OP.request_key]
   if key ~= '' then remember(key, ops[op + OP.fingerprint] .. packed) end
-  return '0' .. packed
+  return packed
 end
 
 -- One that changes nothing, and is not remembered.
 local function passing(op, offer, reason, ...)
-  return '0' .. pack({ reason or false, false, offer and offer.version or false, now,
-                       ops[op + OP.occurred_at], ... })
+  return pack({ reason or false, false, offer and offer.version or false, now,
+                ops[op + OP.occurred_at], ... })
 end
 
 -- Answers every operation; `write_more` writes what the transition keeps beside the prelude's.

@@ -5,7 +5,7 @@ local function customer_of(key)
   local record = records[key]
   if not record then
     local packed = get(customers, key)
-    record = packed and values_of(packed) or { 0, 0, 0, 0 }
+    record = packed and values_of(packed) or { 0, 0, 0 }
     records[key] = record
   end
   return record
@@ -13,12 +13,17 @@ end
 
 local function keep_customer(key, record) put(customers, key, record_of(record)) end
 
--- A record begins with how many values each of its lists has: where is the first, where the last of
--- this one?
+-- A record begins with how many values each of its lists has, but for the last, `redeemed`: where is
+-- the first, where the last of this one?
 local function list_in(record, list)
   local first = CUSTOMER.width + 1
   for before = 1, list - 1 do first = first + record[before] end
   return first, first + record[list] - 1
+end
+
+local function redeemed_from(record)
+  return CUSTOMER.width + 1 + record[CUSTOMER.issued] + record[CUSTOMER.uploaded]
+       + record[CUSTOMER.taken]
 end
 
 local function add_to(record, list, value)
@@ -78,9 +83,8 @@ local function note_issued(record, serial, day)
 end
 
 local function redemptions_of(record)
-  local first, last = list_in(record, CUSTOMER.redeemed)
   local count = 0
-  for i = first + 1, last, 2 do count = count + record[i] end
+  for i = redeemed_from(record) + 1, #record, 2 do count = count + record[i] end
   return count
 end
 
@@ -94,20 +98,18 @@ end
 
 -- `change` redemptions more (1) or less (-1) on a day.
 local function count_day(record, day, change)
-  local first, last = list_in(record, CUSTOMER.redeemed)
-  for i = first, last, 2 do
+  local last = #record
+  for i = redeemed_from(record), last, 2 do
     if record[i] == day then
       record[i + 1] = record[i + 1] + change
       if record[i + 1] == 0 then
         table.remove(record, i)
         table.remove(record, i)
-        record[CUSTOMER.redeemed] = record[CUSTOMER.redeemed] - 2
       end
       return
     end
   end
-  add_to(record, CUSTOMER.redeemed, day)
-  add_to(record, CUSTOMER.redeemed, change)
+  record[last + 1], record[last + 2] = day, change
 end
 
 -- A redemption begins to count (1) or no longer does (-1).

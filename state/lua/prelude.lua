@@ -61,13 +61,11 @@ local function values_of(packed)
   return values
 end
 
+-- Without the bytes that say how many values follow. Of values given one by one, pack() would make
+-- a string each, which costs more.
 local function record_of(values)
-  if #values <= MOST then return pack(unpack(values)) end
-  local parts = {}
-  for first = 1, #values, MOST do
-    parts[#parts + 1] = pack(unpack(values, first, math.min(first + MOST - 1, #values)))
-  end
-  return table.concat(parts)
+  local count = #values
+  return string.sub(pack(values), count < 16 and 2 or count < 65536 and 4 or 6)
 end
 
 -- Fields and values of a hash, in commands of as many as Lua hands over.

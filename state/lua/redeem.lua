@@ -45,7 +45,7 @@ local function accept(op, offer, serial, coupon, tell, issued)
   if tell == decision then note_use(op, offer, serial, coupon) end
   local of_coupon, of_customer, of_offer = totals(op, offer, coupon)
   return tell(op, offer, nil, serial, of_coupon, of_customer, of_offer, ops[op + OP.day],
-              ops[op + OP.discount], ops[op + OP.discount_minor], ops[op + OP.bill_minor], issued)
+              ops[op + OP.lines], ops[op + OP.discount_minor], ops[op + OP.bill_minor], issued)
 end
 
 -- A common code that its customer was issued nothing under: the coupon is given with its use.

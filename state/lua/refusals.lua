@@ -1,7 +1,7 @@
 -- Why a coupon isn't redeemed: a ladder of guards in order of precedence.
 
 -- An uploaded code's offer was looked up before the call; a restore may have changed it since.
-for op = 0, last_op, OP.width do
+for op = 1, last_op, OP.width do
   if ops[op + OP.code_key] ~= '' then
     local found = get(uploaded_table(), ops[op + OP.code_key])
     local offer = offer_of(ops[op + OP.offer_id])
@@ -34,8 +34,8 @@ local function limit_refusal(op, offer)
     if most and redemptions_of(record) >= most then
       return REASON.customer_limit_reached
     end
-    local first, last = list_in(record, CUSTOMER.redeemed)
-    if too_near(record, first, last, ops[op + OP.day], limits[LIMIT.redeem_gap_days]) then
+    if too_near(record, redeemed_from(record), #record, ops[op + OP.day],
+                limits[LIMIT.redeem_gap_days]) then
       return REASON.gap_not_elapsed
     end
   end

@@ -48,6 +48,6 @@ return finish(function(op)
     found = look(op, offer)
   end
   decision(op, offer, nil, #found)      -- this is remembered by the request id; who was found isn't
-  return '0' .. pack({ false, offer.sequence, offer.version, now, ops[op + OP.occurred_at],
-                       #found, ops[op + OP.said], found })
+  return pack({ false, offer.sequence, offer.version, now, ops[op + OP.occurred_at],
+                #found, ops[op + OP.said], found })
 end)

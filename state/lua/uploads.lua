@@ -1,7 +1,7 @@
 -- Uploads of codes, customers and stores, in parts that take effect with the last one.
 
 -- Coupons that these issue were judged by one version of the offer.
-for op = 0, last_op, OP.width do
+for op = 1, last_op, OP.width do
   if ops[op + OP.kind] == 'upload_codes' or ops[op + OP.kind] == 'export' then
     local offer = offer_of(ops[op + OP.offer_id])
     if offer and (offer.number ~= text(ops[op + OP.offer_number])

@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 import msgpack
 import redis
 
 from state import keys
-from state.records import values_of
+from state.records import Customer, values_of
 from streams.audit.verdict import AuditError
 from streams.settings import Settings
 
@@ -114,20 +115,18 @@ def unpacked(packed: bytes) -> Any:
 class Lists(NamedTuple):
     """What a customer's record lists: see `state.records.Customer`."""
 
-    redeemed: list[int]
     issued: list[int]
     uploaded: list[int]
     taken: list[int]
+    redeemed: list[int]
 
 
 def lists_of(packed: bytes) -> Lists:
-    """A customer's record: how long each list is, then the lists."""
+    """A customer's record: how long each list but the last is, then the lists."""
     values = values_of(packed)
-    lengths, first, lists = values[: len(Lists._fields)], len(Lists._fields), []
-    for length in lengths:
-        lists.append(values[first : first + length])
-        first += length
-    return Lists(*lists)
+    rest = iter(values[len(Customer._fields) :])
+    issued, uploaded, taken = ([*islice(rest, n)] for n in values[: len(Customer._fields)])
+    return Lists(issued, uploaded, taken, [*rest])
 
 
 def _away(error: Exception) -> AuditError:

@@ -14,8 +14,9 @@ from tests.faults.topics_seen import Ends
 _COUPONS_A_HASH, _ENTRIES_A_BUCKET = 64, 32
 _LETTERS = {"o": "offers", "i": "issue", "r": "redeem", "k": "revoke", "m": "reminders"}
 _KEYS_A_CALL = 500
-#: Values at the beginning of a coupon's or customer's record, and of each redemption of a coupon.
-HEAD, WIDTH = 4, 7
+#: Values at the beginning of a coupon's record, of each redemption of it, and at the beginning of a
+#: customer's record.
+HEAD, WIDTH, LENGTHS = 4, 7, 3
 #: What an offer's counts are, in their order.
 COUNTS = ("issued", "skipped", "redeemed", "sequence", "watermark", "discounted", "revenue",
           "positions", "stock_next", "stock", "taken", "audience", "audiences", "closed",
@@ -159,7 +160,7 @@ class LedgerSeen:
                 entries += 1
                 self._expect_findable("customers", key, bucket, size)
                 number, _, customer_id = key[4:].decode().partition(":")
-                redeemed, issued, *more = in_lists(values_of(packed))
+                issued, *more, redeemed = in_lists(values_of(packed))
                 record = [in_pairs(issued), in_pairs(redeemed), *filter(None, more)]
                 due = left.pop((number, customer_id), None)
                 if record == [[], []] and due is None:
@@ -245,10 +246,11 @@ def in_parts(coupon: list[Any]) -> list[list[Any]]:
 
 
 def in_lists(customer: list[Any]) -> Iterator[list[Any]]:
-    """The lists of which it begins with the lengths."""
-    rest = iter(customer[HEAD:])
-    for length in customer[:HEAD]:
+    """The lists of which it begins with the lengths, but for the last one's."""
+    rest = iter(customer[LENGTHS:])
+    for length in customer[:LENGTHS]:
         yield [*islice(rest, length)]
+    yield [*rest]
 
 
 def in_pairs(flat: list[int]) -> list[tuple[int, int]]:

@@ -73,8 +73,12 @@ def of_customers(fields: dict[bytes, bytes]) -> dict[bytes, Any]:
     found = {key: lists_of(packed) for key, packed in fields.items()}
     return {
         key: [
-            *(sorted(zip(some[::2], some[1::2], strict=True)) for some in lists[:2]),
-            *map(sorted, lists[2:]),
+            *(
+                sorted(zip(some[::2], some[1::2], strict=True))
+                for some in (lists.issued, lists.redeemed)
+            ),
+            sorted(lists.uploaded),
+            sorted(lists.taken),
         ]
         for key, lists in found.items()
     }

@@ -89,10 +89,10 @@ def change(keys: Keys, what: str) -> None:
     elif what == "no coupon":
         client.hdel(f"{base}coupons:2:0", "1")
     elif what == "taken by":
-        keys.customer(2, "c-1", lambda record: [*record[:3], 0, *record[4:-1]])
+        keys.customer(2, "c-1", lambda record: [*record[:2], 0, *record[4:]])
     else:
         assert what == "uploaded for"
-        keys.customer(1, "c-2", lambda record: [*record[:2], 0, 0])
+        keys.customer(1, "c-2", lambda record: [record[0], 0, 0])
 
 
 @pytest.fixture
