@@ -40,8 +40,8 @@ T = TypeVar("T")
 BATCH_RECORDS = {"redeem": 16_000, "issue": 16_000, "revoke": 50, "offers": 100, "reminders": 16}
 #: And bytes, of each partition: requests may have a megabyte, and a batch its time.
 PART_BYTES = 1 << 22
-#: Seconds a batch waits for more records after its first, and a poll for the first.
-GATHER_S = 0.002
+#: Seconds a poll waits for the first record of a batch. For more it doesn't: while a batch is
+#: decided, enough come for the next one.
 IDLE_S = 0.2
 #: These hold in this order: session < transaction < batch < poll interval. A worker that is
 #: frozen loses its partitions first, then its transaction; a batch gives up before Kafka does.
@@ -134,7 +134,7 @@ class Log:
         first = self._consumer.poll(IDLE_S)
         if first is None:
             return []
-        messages = [first, *self._consumer.consume(self._max_records - 1, GATHER_S)]
+        messages = [first, *self._consumer.consume(self._max_records - 1, 0)]
         by_partition: dict[int, list[Message]] = {}
         for message in messages:
             if message.error() is not None:

@@ -22,34 +22,27 @@ class Redeeming(OneByOne):
         self.reader = Reader(self.lane.types, settings.currency, settings.decimals)
         self._calendar, self._catalogue = settings.calendar, catalogue
         self._currency, self._decimals = settings.currency, settings.decimals
-        self._uploaded: dict[str, int | None] = {}
 
     async def look_up(self, requests: list[dict[str, Any]], ledger: Ledger) -> None:
-        """Which offers the uploaded codes among these belong to: their serials only Redis knows."""
-        self._uploaded = {}
-        if not self._catalogue.has_uploads:
-            return
-        unknown = self._catalogue.to_look_up([request["code"] for request in requests])
-        if unknown:
-            numbers = await ledger.offers_of_codes(unknown)
-            self._uploaded = dict(zip(unknown, numbers, strict=True))
+        """Puts into each of these, before `judge`, its code's ``coupon``: the offer and the serial,
+        or None. All codes are read at once, which costs hardly more than one. Of uploaded ones
+        only Redis knows the serials, and the offers."""
+        codes, uploaded = [request["code"] for request in requests], {}
+        if self._catalogue.has_uploads:
+            unknown = self._catalogue.to_look_up(codes)
+            if unknown:
+                numbers = await ledger.offers_of_codes(unknown)
+                uploaded = dict(zip(unknown, numbers, strict=True))
+        coupons = self._catalogue.coupons_of(codes, uploaded)
+        for request, coupon in zip(requests, coupons, strict=True):
+            request["coupon"] = coupon
 
     def judge(self, requests: list[tuple[int, dict[str, Any]]]) -> list[Operation]:
-        codes = [request["code"] for _, request in requests]
-        coupons = self._catalogue.coupons_of(codes, self._uploaded)
-        return [
-            self._operation(offset, request, offer, serial)
-            for (offset, request), (offer, serial) in zip(requests, coupons, strict=True)
-        ]
+        return [self._operation(offset, request) for offset, request in requests]
 
-    def _operation(
-        self,
-        offset: int,
-        request: dict[str, Any],
-        offer: CompiledOffer | None,
-        serial: int | None,
-    ) -> Operation:
+    def _operation(self, offset: int, request: dict[str, Any]) -> Operation:
         """In the order of `RedeemOp`."""
+        offer, serial = request["coupon"]
         request["offer_id"] = offer.offer_id if offer else None
         content = request["fingerprint"] = fingerprint_of(request)
         customer_id, request_id = request.get("customer_id") or "", request["request_id"]

@@ -1,5 +1,6 @@
 """Where a redeem's time goes in the program: each stage of a batch by itself, without Kafka."""
 
+import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -52,6 +53,7 @@ def measure_stages(ground: Ground, requests: int) -> dict[str, float]:
             if isinstance(request, dict)
         ]
         with of("judge"):
+            asyncio.run(work.look_up([request for _, request in readable], ledger))
             operations = work.judge(readable)
         with of("pack"):
             packed = ledger._packed([(head, operations)])

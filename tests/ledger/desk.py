@@ -120,10 +120,12 @@ class Desk:
     ) -> list[list[Said]]:
         """Partitions of one lane in one round trip, each up to an offset."""
         work = self.works[parts[0][0].lane.name]
-        if hasattr(work, "look_up"):
-            self._look_up(work, parts)
         heads = [self._head(work, at, to)._replace(**head) for at, to in parts]
         batches = [self._read(work, at, one) for (at, _), one in zip(parts, heads, strict=True)]
+        if hasattr(work, "look_up"):
+            read = [request for batch in batches for _, request in batch]
+            readable = [one for one in read if isinstance(one, dict)]
+            asyncio.run(work.look_up(readable, self.ledger))
         calls = [
             (one, work.judge([entry for entry in batch if isinstance(entry[1], dict)]))
             for one, batch in zip(heads, batches, strict=True)
@@ -133,15 +135,6 @@ class Desk:
             self._said(work, at, batch, decisions)
             for (at, _), batch, decisions in zip(parts, batches, decided, strict=True)
         ]
-
-    def _look_up(self, work: Any, parts: Sequence[tuple[Partition, int]]) -> None:
-        read = [
-            work.reader.read(content)
-            for at, to in parts
-            for offset, content in at.records.items()
-            if at.committed <= offset < to
-        ]
-        asyncio.run(work.look_up([one for one in read if isinstance(one, dict)], self.ledger))
 
     def commit(self, at: Partition, to: int | None = None) -> None:
         """What was said of the requests up to ``to`` is committed, together with the offset."""
