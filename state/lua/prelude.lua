@@ -61,8 +61,7 @@ local function values_of(packed)
   return values
 end
 
--- Without the bytes that say how many values follow. Of values given one by one, pack() would make
--- a string each, which costs more.
+-- A list without the bytes that say how many values follow.
 local function record_of(values)
   local count = #values
   return string.sub(pack(values), count < 16 and 2 or count < 65536 and 4 or 6)

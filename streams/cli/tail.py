@@ -10,6 +10,8 @@ import orjson
 from confluent_kafka import Message, TopicPartition
 from rich.text import Text
 
+from schemas.reasons import Reason
+from schemas.requests import REQUESTS
 from schemas.topics import LANES, REMINDERS, Topic
 from streams.broker import consumer, ends_of, is_record, partitions_of, read_all
 from streams.cli.output import console, json_option
@@ -24,11 +26,17 @@ _GROUP = "redeemonce-tail"
 @click.option(
     "--lane", "lanes", type=click.Choice([*_LANES]), multiple=True, help="All where none is named."
 )
-@click.option("--type", "types", multiple=True, help="Such as redeem; may be given several times.")
+@click.option(
+    "--type", "types", type=click.Choice([*REQUESTS]), metavar="TYPE", multiple=True,
+    help="Such as redeem; may be given several times.",
+)  # fmt: skip
 @click.option("--offer", "offer_id", help="Of this offer.")
 @click.option("--customer", "customer_id", help="Of this customer.")
 @click.option("--code", help="Of this code, as outcomes write it.")
-@click.option("--reason", "reasons", multiple=True, help="Refused for it.")
+@click.option(
+    "--reason", "reasons", type=click.Choice([each.value for each in Reason]), metavar="REASON",
+    multiple=True, help="Refused for it.",
+)  # fmt: skip
 @click.option("--accepted", "result", flag_value="accepted", help="Only what was accepted.")
 @click.option("--rejected", "result", flag_value="rejected", help="Only what was refused.")
 @click.option("--reminders", is_flag=True, help="Reminder triggers instead of outcomes.")

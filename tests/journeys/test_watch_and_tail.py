@@ -63,6 +63,13 @@ def test_tail_has_each_outcome_and_its_filters(world: World) -> None:
     assert len(lines(world, *tail, "--reason", "coupon_redeemed")) == 1
 
 
+@pytest.mark.parametrize("option", ["--type", "--reason"])
+def test_tail_names_what_it_could_look_for(world: World, option: str) -> None:
+    done = world.run("tail", option, "misspelt")
+    assert done.returncode == 2
+    assert {"--type": "'validate'", "--reason": "'gap_not_elapsed'"}[option] in done.stderr
+
+
 def test_tail_is_plain_in_a_pipe(world: World) -> None:
     done = world.run("tail", "--no-follow", "--rejected")
     assert "\x1b" not in done.stdout
