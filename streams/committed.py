@@ -1,79 +1,77 @@
 """How far requests have committed outcomes, and whether what a decision rests on has."""
 
+import logging
 import time
 from collections.abc import Sequence
+from contextlib import closing
 
-from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
-    KafkaError,
-    KafkaException,
-    TopicPartition,
-)
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from schemas.topics import Lane
 from state.ledger import Closed, Ledger, LedgerAway
-from streams.broker import ANSWER_TIMEOUT_S, BrokerError, admin, partitions_of
+from streams.broker import BrokerError, consumer, partitions_of
 from streams.settings import Settings
 
+logger = logging.getLogger("redeemonce")
 _LIMIT_S = 60.0
-#: Between two questions: nobody is told when offsets move, and the client's own retries cover
-#: neither those that a transaction is about to move nor a group that its broker doesn't know yet.
+#: Between two questions: nobody is told when offsets move, or when a broker has read a group.
 _AGAIN_S = 0.02
 _PASSING = (
     KafkaError.UNSTABLE_OFFSET_COMMIT,
     KafkaError.NOT_COORDINATOR,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-    KafkaError._TIMED_OUT,
 )
 #: How long a transaction waits for others before its batch is read again: partitions that are given
 #: to others wait for it, too.
 GROUNDS_S = 3.0
 
 
+class Offsets:
+    """Reads a group's committed offsets, as no member of it. Not by the admin client: where its
+    broker starts again, that waits for good or ends the program (librdkafka issues 3663, 4605).
+
+    ``stable``: once no transaction that could move them is open, which a dead worker's is for 10 s.
+    """
+
+    def __init__(self, settings: Settings, group: str, stable: bool = True) -> None:
+        self._group = group
+        level = "read_committed" if stable else "read_uncommitted"
+        self._client = consumer(settings, group, isolation_level=level)
+
+    def read(self, wanted: Sequence[TopicPartition], limit_s: float = _LIMIT_S) -> dict[int, int]:
+        """Of these partitions of one topic, -1: nothing is committed. Raises `BrokerError` where
+        Kafka doesn't say it within ``limit_s`` seconds."""
+        deadline = time.monotonic() + limit_s
+        while True:
+            try:
+                told = self._client.committed([*wanted], max(deadline - time.monotonic(), 0.1))
+            except KafkaException as failure:
+                error = failure.args[0]
+            else:
+                error = next((each.error for each in told if each.error is not None), None)
+                if error is None:
+                    return {each.partition: max(each.offset, -1) for each in told}
+            if error.code() not in _PASSING or time.monotonic() > deadline:
+                raise BrokerError(f"the offsets of {self._group} can't be read: {error.str()}")
+            time.sleep(_AGAIN_S)
+
+    def close(self) -> None:
+        self._client.close()
+
+
 def committed_offsets(
     settings: Settings, lane: Lane, stable: bool = True, limit_s: float = _LIMIT_S
 ) -> dict[int, int]:
-    """Below which offset each partition's requests have committed outcomes; -1: not known.
+    """Below which offset each partition's requests have committed outcomes; -1: not known. As
+    `Offsets` reads it."""
+    with closing(Offsets(settings, settings.group(lane), stable)) as offsets:
+        return offsets.read(_requests(settings, lane), limit_s)
 
-    ``stable``: once no transaction that could move them is open, which a dead worker's is for 10 s.
-    Raises `BrokerError`, where Kafka doesn't say it within ``limit_s`` seconds too.
-    """
+
+def _requests(settings: Settings, lane: Lane) -> list[TopicPartition]:
     topic = settings.topic(lane.requests)
-    wanted = [TopicPartition(topic, p) for p in range(partitions_of(settings, lane.requests))]
-    return offsets_of(settings, settings.group(lane), wanted, stable, limit_s)
-
-
-def offsets_of(
-    settings: Settings,
-    group: str,
-    wanted: Sequence[TopicPartition],
-    stable: bool = True,
-    limit_s: float = _LIMIT_S,
-) -> dict[int, int]:
-    """As `committed_offsets`, of any group and these partitions of one topic."""
-    deadline, left, found = time.monotonic() + limit_s, list(wanted), dict[int, int]()
-    while True:
-        question = [ConsumerGroupTopicPartitions(group, left)]
-        answer = admin(settings).list_consumer_group_offsets(
-            question, require_stable=stable, request_timeout=min(limit_s, ANSWER_TIMEOUT_S)
-        )[group]
-        try:
-            told = answer.result().topic_partitions
-        except KafkaException as failure:
-            error, told = failure.args[0], []
-        else:
-            error = next((each.error for each in told if each.error is not None), None)
-        for each in told:
-            if each.error is None:
-                found[each.partition] = max(each.offset, -1)
-        left = [each for each in left if each.partition not in found]
-        if not left:
-            return {each.partition: found[each.partition] for each in wanted}
-        if error is None or error.code() not in _PASSING or time.monotonic() > deadline:
-            why = "it leaves some out" if error is None else error.str()
-            raise BrokerError(f"the offsets of {group} can't be read: {why}")
-        time.sleep(_AGAIN_S)
+    return [TopicPartition(topic, p) for p in range(partitions_of(settings, lane.requests))]
 
 
 class Grounds:
@@ -83,6 +81,7 @@ class Grounds:
     def __init__(self, settings: Settings, ledger: Ledger, lanes: Sequence[Lane]) -> None:
         self._settings, self._ledger, self._lanes = settings, ledger, lanes
         self._committed: dict[str, dict[int, int]] = {lane.name: {} for lane in lanes}
+        self._offsets: dict[str, Offsets] = {}
 
     def are_committed(self, deadline: float) -> bool:
         """Whether all that Redis has decided by now is. Waits for it, `GROUNDS_S` or until the
@@ -96,7 +95,8 @@ class Grounds:
                 if time.monotonic() > deadline:
                     return False
                 time.sleep(_AGAIN_S)
-        except (BrokerError, Closed, LedgerAway):
+        except (BrokerError, Closed, LedgerAway) as why:
+            logger.warning("nobody can tell what is committed: %s", why)
             return False
         return True
 
@@ -104,9 +104,15 @@ class Grounds:
         """Asks Kafka only for lanes that had not reached what is decided when they were asked."""
         for lane in self._lanes:
             if self._lacks(lane, decided):
-                offsets = committed_offsets(self._settings, lane, False, GROUNDS_S)
-                self._committed[lane.name] = offsets
+                self._committed[lane.name] = self._read(lane)
         return not any(self._lacks(lane, decided) for lane in self._lanes)
+
+    def _read(self, lane: Lane) -> dict[int, int]:
+        offsets = self._offsets.get(lane.name)
+        if offsets is None:
+            offsets = Offsets(self._settings, self._settings.group(lane), stable=False)
+            self._offsets[lane.name] = offsets
+        return offsets.read(_requests(self._settings, lane), GROUNDS_S)
 
     def _lacks(self, lane: Lane, decided: dict[str, dict[int, int]]) -> bool:
         committed = self._committed[lane.name]

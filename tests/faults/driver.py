@@ -39,6 +39,8 @@ STORY_S = 40.0
 SILENCE_S = 90.0
 #: How long what comes after the load may take, and between two looks at that.
 _REST_S, _LOOK_S = 120.0, 0.2
+#: Of each worker, where a run comes to no end.
+_LOG_LINES = 30
 #: After a fault's end, until the next one. This share of them meets another one.
 CALM_S, TOGETHER = (0.3, 2.0), 0.25
 #: Of one that doesn't come about.
@@ -178,7 +180,7 @@ def verify(seen: Evidence) -> Verdict:
     wait_for("an open ledger", ledger.is_open, _REST_S, _LOOK_S)
     deadline = time.monotonic() + _REST_S
     while left := topics.undecided():
-        assert time.monotonic() < deadline, f"seed {seen.seed}: undecided: {left}"
+        assert time.monotonic() < deadline, f"undecided: {left}\n{last_words(seen.world)}"
         time.sleep(_LOOK_S)
     verdict = Verifier(
         settings.kafka_bootstrap_servers, settings.topic_prefix, settings.redis_url
@@ -187,6 +189,12 @@ def verify(seen: Evidence) -> Verdict:
     if audit.returncode != 0:
         verdict.problems.append(f"audit: {audit.stdout[-1500:]} {audit.stderr[-1500:]}")
     return verdict
+
+
+def last_words(world: World) -> str:
+    """How the logs of its workers end."""
+    logs = ((place, world.log(place).splitlines()[-_LOG_LINES:]) for place in world.workers)
+    return "\n".join(line for place, lines in logs for line in (f"{place}:", *lines))
 
 
 OURS = Subject(

@@ -5,10 +5,12 @@ import signal
 import socket
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import orjson
 import pytest
+from confluent_kafka import TopicPartition
 from redis import Redis
 
 from deploy import record
@@ -24,8 +26,9 @@ from deploy.local import (
     wait_for_redis,
 )
 from schemas.topics import ISSUE, REDEEM
-from streams.broker import consumer
+from streams.broker import BrokerError, consumer
 from streams.client import Place
+from streams.committed import Offsets
 from streams.log import ASSIGNMENT
 from tests.faults.verifier import Verifier
 from tests.world import Listener, World, create, free_port, issue, organisation, wait_for
@@ -205,6 +208,26 @@ def test_after_an_outage_that_met_it_idle_a_worker_goes_on_at_once(stand: Stand)
     stand.listener.answers(*places, wait_s=15)
     assert stand.results(*places) == {"accepted": 10, "offer_limit_reached": 10}
     stand.expect_no_harm()
+
+
+def test_offsets_are_told_again_to_who_asks_all_the_while(stand: Stand) -> None:
+    # given
+    settings = stand.world.settings
+    places = [TopicPartition(settings.topic(ISSUE.requests), p) for p in range(4)]
+    with closing(Offsets(settings, settings.group(ISSUE), stable=False)) as offsets:
+        before = offsets.read(places)
+
+        # when
+        kill(stand.server("kafka"))
+        try:
+            for _ in range(3):
+                with pytest.raises(BrokerError, match="the offsets of"):
+                    offsets.read(places, 0.5)
+        finally:
+            stand.start_kafka()
+
+        # expect
+        assert offsets.read(places, 30.0) == before
 
 
 def test_a_worker_that_another_of_its_place_has_fenced_comes_back(stand: Stand) -> None:

@@ -3,7 +3,7 @@
 from confluent_kafka import TopicPartition
 
 from streams.broker import consumer, ends_of
-from streams.committed import offsets_of
+from streams.committed import Offsets
 from tests.benchmarks.engines.engine import Course
 
 
@@ -13,6 +13,7 @@ class Backlog:
     def __init__(self, course: Course) -> None:
         self._settings, self._group = course.settings, course.group
         self._client = consumer(course.settings, course.group)
+        self._offsets = Offsets(course.settings, course.group, stable=False)
         self._results, ends = course.results, self._ends(course.requests)
         self._requests = [TopicPartition(course.requests, p) for p in range(len(ends))]
         self._end = sum(ends)
@@ -21,7 +22,7 @@ class Backlog:
 
     def left(self) -> int:
         """Without waiting for open transactions."""
-        committed = offsets_of(self._settings, self._group, self._requests, stable=False)
+        committed = self._offsets.read(self._requests)
         return self._end - sum(max(offset, 0) for offset in committed.values())
 
     def appended(self) -> int:
@@ -30,6 +31,7 @@ class Backlog:
 
     def close(self) -> None:
         self._client.close()
+        self._offsets.close()
 
     def _ends(self, topic: str) -> list[int]:
         count = len(self._client.list_topics(topic, timeout=10).topics[topic].partitions)
