@@ -248,7 +248,7 @@ def stored(ledger: Ledger) -> tuple[str, list[Any]]:
     for p in range(4):
         name = f"{ledger.base}decisions:redeem:{p}"
         for packed in ledger.client.hvals(name):
-            return name, msgpack.unpackb(msgpack.unpackb(packed, raw=True)[1][1:])
+            return name, msgpack.unpackb(msgpack.unpackb(packed, raw=True)[1])
     raise AssertionError("no decision is stored")
 
 
@@ -256,7 +256,7 @@ def rewrite(ledger: Ledger, name: str, decided: list[Any], later: int = 0) -> No
     for field, packed in ledger.client.hgetall(name).items():
         batch = msgpack.unpackb(packed, raw=True)
         batch[0] += later
-        batch[1] = batch[1][:1] + msgpack.packb(decided, use_bin_type=False)
+        batch[1] = msgpack.packb(decided, use_bin_type=False)
         ledger.client.hset(name, field, msgpack.packb(batch, use_bin_type=False))
 
 
