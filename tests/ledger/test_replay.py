@@ -25,6 +25,19 @@ def without_source(said: Said) -> Said:
     return {name: v for name, v in said.items() if name not in ("source", "ledger", "replayed")}
 
 
+def test_more_requests_in_one_call_than_lua_takes_at_once(desk: Desk) -> None:
+    # given
+    desk.ask(create(issue={"max_total": 1_100}))
+
+    # when
+    said = desk.ask(*(issue(f"c-{n}") for n in range(1_200)))
+
+    # expect
+    assert [one["outcome"] for one in said] == ["accepted"] * 1_100 + ["rejected"] * 100
+    assert len({one["coupon_id"] for one in said[:1_100]}) == 1_100
+    assert {one["customer_id"] for one in said} == {f"c-{n}" for n in range(1_200)}
+
+
 # A crash before the commit -----------------------------------------------------------------------
 
 
