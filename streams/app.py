@@ -119,7 +119,7 @@ class RedemptionWorker:
         await asyncio.gather(*(source.joined.wait() for source in self.sources))
         self.waiting_for = None
         _share_the_interpreter()
-        _collect_seldom()
+        collect_seldom()
         logger.info(
             "Ready: %s; pages at http://localhost:%d/",
             ", ".join(lane.name for lane in self.lanes),
@@ -142,7 +142,7 @@ def _share_the_interpreter() -> None:
     sys.setswitchinterval(0.0005)
 
 
-def _collect_seldom() -> None:
+def collect_seldom() -> None:
     """Batches are thousands of small lists and no cycles: looking for some took a fifth of the
     time. What is there now stays; the rest is looked through less often."""
     gc.collect()

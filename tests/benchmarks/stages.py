@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from schemas.topics import REDEEM
 from state.layout import Head
 from state.ledger import Ledger, Transition
+from streams.app import collect_seldom
 from streams.batches import Part, Record
 from streams.outcomes import Outgoing
 from streams.redeem import Redeeming
@@ -28,6 +29,7 @@ def measure_stages(ground: Ground, requests: int) -> dict[str, float]:
     desk = Desk(settings, ledger)
     create_at(desk, 1)
     bodies = [body for _, body in load.redeems(issued_at(desk, requests, 1))]
+    collect_seldom()  # as a worker does
     work, outgoing = Redeeming(settings, desk.catalogue), Outgoing(REDEEM, settings)
     claim, seconds = ledger.claim(), defaultdict[str, float](float)
 
