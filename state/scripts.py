@@ -35,10 +35,11 @@ _STATE = ("prelude", "tables", "offer", "ranges", "ends", "coupons", "customers"
 class Transition(Enum):
     """What a batch of requests can do to the ledger."""
 
-    ISSUE = Script(*_STATE, "server", "batch", "issue", operation=IssueOp)
+    ISSUE = Script(*_STATE, "server", "fence", "batch", "issue", operation=IssueOp)
     REDEEM = Script(
         *_STATE,
         "server",
+        "fence",
         "batch",
         "refusals",
         "common_code",
@@ -46,10 +47,10 @@ class Transition(Enum):
         "reverse",
         operation=RedeemOp,
     )
-    REVOKE = Script(*_STATE, "server", "batch", "revoke", operation=RevokeOp)
-    REMIND = Script(*_STATE, "server", "batch", "remind", operation=RemindOp)
+    REVOKE = Script(*_STATE, "server", "fence", "batch", "revoke", operation=RevokeOp)
+    REMIND = Script(*_STATE, "server", "fence", "batch", "remind", operation=RemindOp)
     OFFERS = Script(
-        *_STATE, "registers", "parts", "server", "batch",
+        *_STATE, "registers", "parts", "server", "fence", "batch",
         "offer_refusals", "offers", "exports", "uploads", operation=OfferOp,
     )  # fmt: skip
 

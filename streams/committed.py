@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
@@ -66,12 +66,12 @@ def committed_offsets(
     """Below which offset each partition's requests have committed outcomes; -1: not known. As
     `Offsets` reads it."""
     with closing(Offsets(settings, settings.group(lane), stable)) as offsets:
-        return offsets.read(_requests(settings, lane), limit_s)
+        partitions = range(partitions_of(settings, lane.requests))
+        return offsets.read(_places(settings, lane, partitions), limit_s)
 
 
-def _requests(settings: Settings, lane: Lane) -> list[TopicPartition]:
-    topic = settings.topic(lane.requests)
-    return [TopicPartition(topic, p) for p in range(partitions_of(settings, lane.requests))]
+def _places(settings: Settings, lane: Lane, partitions: Iterable[int]) -> list[TopicPartition]:
+    return [TopicPartition(settings.topic(lane.requests), p) for p in partitions]
 
 
 class Grounds:
@@ -104,15 +104,15 @@ class Grounds:
         """Asks Kafka only for lanes that had not reached what is decided when they were asked."""
         for lane in self._lanes:
             if self._lacks(lane, decided):
-                self._committed[lane.name] = self._read(lane)
+                self._committed[lane.name] = self._read(lane, decided[lane.name])
         return not any(self._lacks(lane, decided) for lane in self._lanes)
 
-    def _read(self, lane: Lane) -> dict[int, int]:
+    def _read(self, lane: Lane, partitions: Iterable[int]) -> dict[int, int]:
         offsets = self._offsets.get(lane.name)
         if offsets is None:
             offsets = Offsets(self._settings, self._settings.group(lane), stable=False)
             self._offsets[lane.name] = offsets
-        return offsets.read(_requests(self._settings, lane), GROUNDS_S)
+        return offsets.read(_places(self._settings, lane, partitions), GROUNDS_S)
 
     def _lacks(self, lane: Lane, decided: dict[str, dict[int, int]]) -> bool:
         committed = self._committed[lane.name]

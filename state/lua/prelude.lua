@@ -1,5 +1,5 @@
 -- The ledger: what every transition stands on. Python fills in the places of fields (OP and a
--- name, COUPON and a name) and reasons; coupons.lua, batch.lua and a transition's file stand
+-- name, COUPON and a name) and reasons; coupons.lua, fence.lua, batch.lua and a transition's file stand
 -- below it.
 --
 -- Keys, all under one hash tag (KEYS[1] is their beginning, written `base` here):

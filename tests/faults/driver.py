@@ -178,10 +178,11 @@ def verify(seen: Evidence) -> Verdict:
     # Reminders are asked for after the load, too, and a loss may come when all else is decided.
     ledger = ledger_of(settings)
     wait_for("an open ledger", ledger.is_open, _REST_S, _LOOK_S)
-    deadline = time.monotonic() + _REST_S
-    while left := topics.undecided():
-        assert time.monotonic() < deadline, f"undecided: {left}\n{last_words(seen.world)}"
-        time.sleep(_LOOK_S)
+    try:
+        wait_for("every request decided", lambda: not topics.undecided(), _REST_S, _LOOK_S)
+    except AssertionError as late:
+        late.add_note(f"{topics.undecided()}\n{last_words(seen.world)}")
+        raise
     verdict = Verifier(
         settings.kafka_bootstrap_servers, settings.topic_prefix, settings.redis_url
     ).verify()

@@ -1,6 +1,6 @@
 """One Redis as the ledger's scripts use it, and the ledger that calls it.
 
-The rules are those of ``state/lua/batch.lua`` and ``open.lua``, with the least there is to decide:
+The rules are those of ``state/lua/fence.lua`` and ``open.lua``, with the least there is to decide:
 one offer whose redemptions are counted up to a cap. `test_model.py` holds them against the real
 script on a real server.
 """
