@@ -45,8 +45,12 @@ _LOG_LINES = 30
 CALM_S, TOGETHER = (0.3, 2.0), 0.25
 #: Of one that doesn't come about.
 _TRIES = 3
-#: What every run begins with, so that it has every way in which a worker is turned away.
-FIRST = ("worker frozen before script", "redis lost its progress")
+#: What every run begins with, however slow the machine is: so it has every way in which a worker is
+#: turned away, and records that nobody committed.
+FIRST = (
+    "worker killed with its outcomes sent", "worker frozen before script",
+    "redis lost its progress",
+)  # fmt: skip
 #: Then these.
 ALWAYS = (
     "worker killed after script", "worker killed after offsets", "redis flushed",

@@ -96,9 +96,9 @@ class Scene:
         return {key: int(offset or 0) for key, offset in self._of_chains("applied").items()}
 
     def _of_chains(self, field: str) -> dict[bytes, bytes | None]:
-        redis = self.stand.client()
+        redis, chains = self.stand.client(), base(self.world.settings.topic_prefix) + "chain"
         try:
-            keys = [key for lane in LANES for key in redis.scan_iter(f"*chain:{lane}:*")]
+            keys = [key for lane in LANES for key in redis.scan_iter(f"{chains}:{lane}:*")]
             return {key: redis.hget(key, field) for key in keys}
         except RedisError:
             return {}

@@ -88,13 +88,21 @@ class Worker(greenlet):
 
     async def _turns(self, log: Log, decider: Decider) -> None:
         loop = asyncio.get_running_loop()
-        deciding: deque[asyncio.Task[None]] = deque(maxlen=1)
+        batches = deque[Batch]()
+        deciding: asyncio.Task[None] | None = None
 
         def on_kafka_thread(call: Callable[..., Any], *arguments: Any) -> Any:
             return loop.run_in_executor(KAFKA, call, *arguments)
 
+        async def decide_all() -> None:
+            while batches:
+                await decider.decide(batches.popleft())
+
         async def agent(batch: Batch) -> None:
-            deciding.append(loop.create_task(decider.decide(batch)))
+            nonlocal deciding
+            batches.append(batch)
+            if deciding is None or deciding.done():
+                deciding = loop.create_task(decide_all())
 
         await on_kafka_thread(log.start)
         while True:

@@ -1,12 +1,9 @@
 """Kafka dies, or can't be reached at some moment."""
 
-from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from tempfile import mkdtemp
 
 from tests.faults.kinds.story import Story, add, kind
-from tests.faults.kinds.workers import at_point
+from tests.faults.kinds.workers import held_at
 from tests.faults.proxy import Trap, kafka_request
 from tests.faults.scene import Scene
 
@@ -21,17 +18,10 @@ def broker_killed(scene: Scene) -> Story:
     yield scene.doing(scene.stand.start_kafka)
 
 
-def _held_at(scene: Scene, point: str) -> tuple[Path, Callable[[], bool]]:
-    """A worker that stands still at that point until the file is removed; when it does."""
-    file = Path(mkdtemp(prefix="redeemonce-held-")) / "held"
-    scene.start(scene.pick(), at_point(scene, point, f"hold={file}"))
-    return file, file.exists
-
-
 @kind("kafka", "worker", of_ours=True)
 def broker_killed_between_offsets_and_commit(scene: Scene) -> Story:
-    file, stands = _held_at(scene, "after_offsets")
-    yield stands
+    _, file = held_at(scene, "after_offsets")
+    yield file.exists
     scene.stand.kill_kafka()
     file.unlink()
     yield 0.5

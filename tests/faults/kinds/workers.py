@@ -2,6 +2,8 @@
 
 import signal
 from functools import partial
+from pathlib import Path
+from tempfile import mkdtemp
 
 from streams.fault_points import POINTS
 from tests.faults.kinds.story import Story, add, kind
@@ -37,9 +39,17 @@ def worker_frozen(scene: Scene) -> Story:
     scene.signal(place, signal.SIGCONT)
 
 
-def at_point(scene: Scene, point: str, action: str) -> str:
-    """As `REDEEMONCE_FAULT_POINTS` wants it, at a batch some way from the start."""
-    return f"{scene.chance.choice(LANES)}:{point}:{scene.chance.randint(3, 20)}:{action}"
+def at_point(scene: Scene, point: str, action: str, first: int = 3, last: int = 20) -> str:
+    """As `REDEEMONCE_FAULT_POINTS` wants it, at a batch some way from the start: one of these."""
+    return f"{scene.chance.choice(LANES)}:{point}:{scene.chance.randint(first, last)}:{action}"
+
+
+def held_at(scene: Scene, point: str) -> tuple[str, Path]:
+    """A worker that stands still at that point once there is the file, until it is removed; its
+    clients go on."""
+    place, file = scene.pick(), Path(mkdtemp(prefix="redeemonce-held-")) / "held"
+    scene.start(place, at_point(scene, point, f"hold={file}"))
+    return place, file
 
 
 def _killed_at(point: str, scene: Scene) -> Story:
@@ -63,12 +73,12 @@ def _frozen_at(point: str, scene: Scene) -> Story:
 @kind("worker", "places", "kafka", "redis", of_ours=True)
 def worker_frozen_before_script(scene: Scene) -> Story:
     """Others decide what it had, and it comes back before it gives its batch up: so it asks Redis
-    with a claim that isn't valid any more. Again where its other lane was in the middle of a
-    commit, and left first."""
+    with a claim that isn't valid any more. Its first, as the commit of one before would be refused
+    first; and again where its other lane was in the middle of a commit."""
     fenced = scene.left("FENCED")
     for _ in range(4):
         place = scene.pick()
-        scene.start(place, at_point(scene, "before_script", "stop"))
+        scene.start(place, at_point(scene, "before_script", "stop", 1, 1))
         yield lambda place=place: scene.is_stopped(place)
         claims, starts = scene.claims(), scene.left("fresh starts")
         yield lambda claims=claims: scene.claims_differ(claims)
@@ -76,6 +86,16 @@ def worker_frozen_before_script(scene: Scene) -> Story:
         yield lambda starts=starts: scene.left("fresh starts") > starts
         if scene.left("FENCED") > fenced:
             return
+
+
+@kind("worker", of_ours=True)
+def worker_killed_with_its_outcomes_sent(scene: Scene) -> Story:
+    """They are in Kafka, and stay uncommitted there for good."""
+    place, file = held_at(scene, "after_offsets")
+    yield file.exists
+    yield 0.3
+    scene.kill(place)
+    scene.start(place)
 
 
 for _done, _story, _points in (
