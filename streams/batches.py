@@ -84,13 +84,10 @@ class Share:
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 
-    def __len__(self) -> int:
-        return sum(len(part.records) for part in self.parts)
-
 
 @dataclass
 class Batch:
-    """What was polled together."""
+    """What was polled together, and is settled before anything else is polled."""
 
     shares: list[Share]
 
@@ -100,7 +97,7 @@ class Batch:
         return cls([Share(some) for some in divided(parts, most)])
 
     def __len__(self) -> int:
-        return sum(map(len, self.shares))
+        return sum(len(part.records) for share in self.shares for part in share.parts)
 
     def fail(self, error: Exception) -> None:
         """What isn't settled by now never will be."""

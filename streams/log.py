@@ -1,8 +1,8 @@
 """The log as one lane of a worker sees it: requests are polled, outcomes committed with offsets.
 
 All calls of the Kafka client are made on one thread. A rebalance callback runs inside a poll, and
-so may give away a partition of which something is decided and not yet committed (`streams.source`
-polls ahead): that is never committed here, its next owner reads it again and tells the same.
+nothing is polled while a batch is in flight (`streams.source`): no partition is given away before
+its batch is settled.
 """
 
 import logging
@@ -90,7 +90,6 @@ class Log:
         self._topic = settings.topic(lane.requests)
         self._claims: dict[int, int] = {}  # of the partitions that are ours
         self._positions: dict[int, int] = {}  # what Kafka has committed, of those we read from
-        self._ends: dict[int, int] = {}  # and where the next batch begins
         self._lag = Lag(self._topic, metrics)
         self._said_away = float("-inf")
         self._max_records = BATCH_RECORDS[lane.name]
@@ -130,9 +129,9 @@ class Log:
     def _know(self, topic: Topic) -> None:
         self._producer.list_topics(self._settings.topic(topic), 10)
 
-    def poll(self, wait_s: float = IDLE_S) -> list[Part]:
-        """The next batch by partitions; empty when there is nothing for so many seconds."""
-        first = self._consumer.poll(wait_s)
+    def poll(self) -> list[Part]:
+        """The next batch by partitions; empty when there is nothing."""
+        first = self._consumer.poll(IDLE_S)
         if first is None:
             return []
         messages = [first, *self._consumer.consume(self._max_records - 1, 0)]
@@ -142,7 +141,7 @@ class Log:
                 self._on_error(message.error())
             elif message.partition() in self._claims:
                 by_partition.setdefault(message.partition(), []).append(message)
-        self._find_positions([p for p in by_partition if p not in self._ends])
+        self._find_positions([p for p in by_partition if p not in self._positions])
         parts = [self._part(p, found) for p, found in by_partition.items()]
         return [self._cut(part) for part in parts if part.records]
 
@@ -151,9 +150,6 @@ class Log:
 
         False: nothing was, and the batch has to be read again. The ledger then answers the same.
         """
-        if not all(self._is_ours(part) for part in parts):
-            logger.info("%s: partitions were given away before their commit", self._lane.name)
-            return False
         if self._grounds is not None and not self._grounds.are_committed(deadline):
             logger.info("%s: others haven't committed what this rests on", self._lane.name)
             return False
@@ -185,18 +181,12 @@ class Log:
         """Read them again, from the first of each partition: what the client has buffered comes
         after it."""
         for part in reversed(parts):
-            if not self._is_ours(part):  # whose it is now begins where Kafka says
-                continue
             place = TopicPartition(self._topic, part.partition, part.from_)
             try:
                 self._consumer.seek(place)
-                self._ends[part.partition] = part.from_
-            except KafkaException:  # not ours any more, and we weren't told yet
-                self._forget(part.partition)
-
-    def _is_ours(self, part: Part) -> bool:
-        """Whether its partition has been ours since it was read."""
-        return self._claims.get(part.partition) == part.claim
+            except KafkaException:  # not ours any more: its next owner begins where Kafka says
+                self._claims.pop(part.partition, None)
+                self._positions.pop(part.partition, None)
 
     def look_at_lag(self) -> None:
         """Note how many requests of each partition aren't decided yet."""
@@ -213,8 +203,8 @@ class Log:
 
     def _on_assign(self, _: Any, partitions: list[TopicPartition]) -> None:
         for each in partitions:
-            self._forget(each.partition)
             self._claims[each.partition] = self._claim()
+            self._positions.pop(each.partition, None)
             self._lag.forget(each.partition)
         self._metrics.partitions.set(len(self._claims))
         logger.info("%s: partitions %s", self._lane.name, sorted(self._claims))
@@ -222,12 +212,9 @@ class Log:
     def _on_revoke(self, _: Any, partitions: list[TopicPartition]) -> None:
         reach(self._lane.name, "on_revoke")
         for each in partitions:
-            self._forget(each.partition)
+            self._claims.pop(each.partition, None)
+            self._positions.pop(each.partition, None)
         self._metrics.partitions.set(len(self._claims))
-
-    def _forget(self, partition: int) -> None:
-        for known in (self._claims, self._positions, self._ends):
-            known.pop(partition, None)
 
     def _claim(self) -> int:
         deadline = time.monotonic() + BATCH_S
@@ -248,19 +235,17 @@ class Log:
         for found in self._persistently(lambda: self._consumer.committed(wanted, 10), BATCH_S):
             if found.error is not None or found.offset < 0:
                 start_again(f"partition {found.partition} has no committed offset")
-            self._positions[found.partition] = self._ends[found.partition] = found.offset
+            self._positions[found.partition] = found.offset
 
     def _part(self, partition: int, messages: list[Message]) -> Part:
-        """A partition's records from where the last batch ended: a rebalance can repeat some."""
-        position = expected = self._ends[partition]
+        """A partition's records from its committed position on: a rebalance can repeat some."""
+        position = expected = self._positions[partition]
         records = []
         for message in messages:
             if message.offset() >= expected:
                 records.append(Record(message.offset(), message.key(), message.value()))
                 expected = message.offset() + 1
-        self._ends[partition] = expected
-        committed = self._positions[partition]
-        return Part(partition, self._claims[partition], committed, position, expected, records)
+        return Part(partition, self._claims[partition], position, position, expected, records)
 
     def _cut(self, part: Part) -> Part:
         """What is too much for a batch is read again for the next."""
@@ -269,7 +254,6 @@ class Log:
             return part
         to = part.records[count].offset
         self._consumer.seek(TopicPartition(self._topic, part.partition, to))
-        self._ends[part.partition] = to
         return part._replace(records=part.records[:count], to=to)
 
     # The transaction -----------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from faust.types import ChannelT
 from mode import Service
 
 from schemas.topics import Lane
-from streams.batches import Batch, Share
+from streams.batches import Batch
 from streams.lag import LAG_S
 from streams.log import BATCH_S, Log
 from streams.restart import start_again, start_again_after
@@ -26,52 +26,37 @@ OnKafkaThread = Callable[..., "asyncio.Future[Any]"]
 Agent = Callable[[Batch], Awaitable[None]]
 
 
-async def take_turn(
-    log: Log, agent: Agent, on_kafka_thread: OnKafkaThread, is_leaving: Callable[[], bool] = bool
-) -> None:
-    """Poll, then agent and commit for each share of the batch; and so on while there is more, until
-    nothing is in flight: the one order there is. A share is committed while the next is decided, of
-    its batch or of one polled meanwhile; after one that isn't committed, no later one is. Where it
-    raises, nobody knows how its batches stand, and the worker has to start again."""
+async def take_turn(log: Log, agent: Agent, on_kafka_thread: OnKafkaThread) -> None:
+    """Poll, then agent and commit for each share of the batch, and nothing polled before the last
+    is settled: the one order there is. A share is committed while the next is decided; after one
+    that isn't committed, no later one is. Where it raises, nobody knows how the batch stands, and
+    the worker has to start again."""
     # A client call that hangs must not keep the partitions: leave, settle afresh.
     parts = await asyncio.wait_for(on_kafka_thread(log.poll), BATCH_S * 2)
-    undecided, uncommitted = deque[Share](), deque[Share]()
-    underway: asyncio.Future[bool] | None = None
-    async with asyncio.timeout(None) as limit:
-        while parts or undecided:
-            if parts:
-                limit.reschedule(asyncio.get_running_loop().time() + BATCH_S)
-                deadline = time.monotonic() + BATCH_S
-                batch = Batch.of(parts, TRANSACTION_RECORDS)
-                await agent(batch)
-                undecided += batch.shares
-                uncommitted += batch.shares
-            share = undecided.popleft()
+    if not parts:
+        return
+    deadline = time.monotonic() + BATCH_S
+    async with asyncio.timeout(BATCH_S):
+        batch = Batch.of(parts, TRANSACTION_RECORDS)
+        await agent(batch)
+        left = deque(batch.shares)
+        underway: asyncio.Future[bool] | None = None
+        for share in batch.shares:
             emissions = await share.settled
             if underway is not None:
                 if not await underway:
                     break
-                uncommitted.popleft()
-            is_next_due = _is_next_due(undecided) and not is_leaving()
-            parts = await on_kafka_thread(log.poll, 0.0) if is_next_due else []
+                left.popleft()
             underway = on_kafka_thread(log.commit, share.parts, emissions, deadline)
-        else:
-            if underway is not None and await underway:
-                uncommitted.popleft()
-        if uncommitted:
-            await asyncio.wait([share.settled for share in uncommitted])
-            left = [part for share in uncommitted for part in share.parts]
-            await on_kafka_thread(log.rewind, left)
-
-
-def _is_next_due(undecided: deque[Share]) -> bool:
-    """As late as can be without the agent waiting: a batch then has what came until then. Where a
-    full share is still to be decided there is a backlog, and nothing to be gained by that."""
-    return not undecided or (len(undecided) == 1 and len(undecided[0]) >= TRANSACTION_RECORDS)
+        if underway is not None and await underway:
+            left.popleft()
+        if left:
+            await asyncio.wait([share.settled for share in left])
+            await on_kafka_thread(log.rewind, [part for share in left for part in share.parts])
 
 
 class Source(Service):
-    """Runs a `Log`: its batches go through the agent's channel. ``look_s``: between two looks
+    """Runs a `Log`: one batch at a time through the agent's channel. ``look_s``: between two looks
     at the lag."""
 
     def __init__(
@@ -102,9 +87,7 @@ class Source(Service):
             await self._on_kafka_thread(self._log.start)
             self.joined.set()
             while not self._draining:
-                await take_turn(
-                    self._log, self._channel.put, self._on_kafka_thread, lambda: self._draining
-                )
+                await take_turn(self._log, self._channel.put, self._on_kafka_thread)
             await self._on_kafka_thread(self._log.close)
         except TimeoutError:
             start_again(f"{self.lane.name}: Kafka or Redis took longer than a batch may")

@@ -68,24 +68,11 @@ class Loop(asyncio.AbstractEventLoop):
         self._timers: list[_Handle] = []
         self._calls_of: dict[bool, deque[_Call]] = {True: deque(), False: deque()}
         self._ended: Ended | None = None
-        self._beside: list[asyncio.Task[Any]] = []
 
     def run_until_complete(self, future: Any) -> Any:
-        """Raises `Ended` where that came upon a call. What was begun beside is taken down, too."""
+        """Raises `Ended`, once the coroutine has been taken down, where that came upon a call."""
         main: Coroutine[Any, Any, Any] = future
         task = asyncio.Task(main, loop=self)
-        self._run(task)
-        ended, self._ended = self._ended, self._ended or Ended()
-        for other in self._beside:
-            self._run(other)
-        for each in (*self._beside, task) if ended is not None else self._beside:
-            if not each.cancelled():
-                each.exception()
-        if ended is not None:
-            raise ended
-        return task.result()
-
-    def _run(self, task: asyncio.Task[Any]) -> None:
         while not task.done():
             if self._ready:
                 self._run_ready()
@@ -97,6 +84,11 @@ class Loop(asyncio.AbstractEventLoop):
                 task.cancel()
             else:
                 self._wait_for_timer()
+        if self._ended is not None:
+            if not task.cancelled():
+                task.exception()
+            raise self._ended
+        return task.result()
 
     def _run_ready(self) -> None:
         asyncio._set_running_loop(self)
@@ -143,9 +135,7 @@ class Loop(asyncio.AbstractEventLoop):
         return asyncio.Future(loop=self)
 
     def create_task(self, coro: Any, **_: Any) -> asyncio.Task[Any]:
-        task = asyncio.Task(coro, loop=self)
-        self._beside.append(task)
-        return task
+        return asyncio.Task(coro, loop=self)
 
     def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> Any:
         handle = _Handle(callback, args, context)

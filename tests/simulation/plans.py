@@ -12,6 +12,7 @@ APART: Requests = {0: [(0, b"a"), (2, b"b")], 1: [(0, b"c"), (1, b"a")]}
 #: It is in the same partition, as all requests of a customer are.
 TOGETHER: Requests = {0: [(0, b"a"), (2, b"b"), (3, b"a")], 1: [(0, b"c")]}
 ALONE: Requests = {0: [(0, b"a"), (2, b"b"), (3, b"a")]}
+TWO: Requests = {0: [(0, b"a"), (2, b"b")]}
 
 
 def _one(kind: str, requests: Requests = APART, **more: int) -> Plan:
@@ -24,7 +25,7 @@ SMALL = {
     "every interleaving of two workers": Plan(APART),
     "a worker killed": _one(CRASH),
     "a worker frozen": _one(FREEZE),
-    "a worker frozen, a request a batch": _one(FREEZE, ALONE, batch_records=1),
+    "a worker frozen, a request a batch": _one(FREEZE, TWO, batch_records=1),
     "an answer late or lost": _one(ANSWER),
     "Redis loses writes": _one(LOSE, TOGETHER),
     "an offer is edited": _one(EDIT, ALONE),

@@ -12,7 +12,7 @@ SIGNS = (
     *("(lost)", "(away)", "(slow)", "(cut)", "(late)", "(refused)", "(refused on and on)"),
     *("goes on", "is started", "started for", "the session of", "the transaction of"),
     *("the lock of", "markers of", "'revoke'", "'lost'", "'fenced'", "merge", "abort"),
-    *("CLOSED", "FENCED", "STALE", "FATAL", "UNKNOWN_MEMBER_ID"),
+    *("CLOSED", "FENCED", "STALE", "FATAL", "UNKNOWN_MEMBER_ID", "FENCED_INSTANCE_ID"),
 )
 
 

@@ -88,21 +88,13 @@ class Worker(greenlet):
 
     async def _turns(self, log: Log, decider: Decider) -> None:
         loop = asyncio.get_running_loop()
-        batches = deque[Batch]()
-        deciding: asyncio.Task[None] | None = None
+        deciding: deque[asyncio.Task[None]] = deque(maxlen=1)
 
         def on_kafka_thread(call: Callable[..., Any], *arguments: Any) -> Any:
             return loop.run_in_executor(KAFKA, call, *arguments)
 
-        async def decide_all() -> None:
-            while batches:
-                await decider.decide(batches.popleft())
-
         async def agent(batch: Batch) -> None:
-            nonlocal deciding
-            batches.append(batch)
-            if deciding is None or deciding.done():
-                deciding = loop.create_task(decide_all())
+            deciding.append(loop.create_task(decider.decide(batch)))
 
         await on_kafka_thread(log.start)
         while True:

@@ -39,9 +39,9 @@ def worker_frozen(scene: Scene) -> Story:
     scene.signal(place, signal.SIGCONT)
 
 
-def at_point(scene: Scene, point: str, action: str, first: int = 3, last: int = 20) -> str:
-    """As `REDEEMONCE_FAULT_POINTS` wants it, at a batch some way from the start: one of these."""
-    return f"{scene.chance.choice(LANES)}:{point}:{scene.chance.randint(first, last)}:{action}"
+def at_point(scene: Scene, point: str, action: str) -> str:
+    """As `REDEEMONCE_FAULT_POINTS` wants it, at a batch some way from the start."""
+    return f"{scene.chance.choice(LANES)}:{point}:{scene.chance.randint(3, 20)}:{action}"
 
 
 def held_at(scene: Scene, point: str) -> tuple[str, Path]:
@@ -73,12 +73,12 @@ def _frozen_at(point: str, scene: Scene) -> Story:
 @kind("worker", "places", "kafka", "redis", of_ours=True)
 def worker_frozen_before_script(scene: Scene) -> Story:
     """Others decide what it had, and it comes back before it gives its batch up: so it asks Redis
-    with a claim that isn't valid any more. Its first, as the commit of one before would be refused
-    first; and again where its other lane was in the middle of a commit."""
+    with a claim that isn't valid any more. Again where its other lane was in the middle of a
+    commit, and left first."""
     fenced = scene.left("FENCED")
     for _ in range(4):
         place = scene.pick()
-        scene.start(place, at_point(scene, "before_script", "stop", 1, 1))
+        scene.start(place, at_point(scene, "before_script", "stop"))
         yield lambda place=place: scene.is_stopped(place)
         claims, starts = scene.claims(), scene.left("fresh starts")
         yield lambda claims=claims: scene.claims_differ(claims)
