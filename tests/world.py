@@ -30,13 +30,12 @@ from streams.client import Place, ask, new_request
 from streams.settings import Settings
 
 READY_S = 60.0
-#: When offers end, coupons are issued and redeemed, unless a test says it.
-ENDS, ISSUED_AT = "2026-12-31T23:59:59+05:30", "2026-11-21T10:00:00+05:30"
+#: When offers end (never before a test runs: some things are judged by a worker's own clock),
+#: coupons are issued and redeemed, unless a test says it.
+ENDS, ISSUED_AT = "2098-12-31T23:59:59+05:30", "2026-11-21T10:00:00+05:30"
 REDEEMED_AT = "2026-11-22T10:00:00+05:30"
-#: For what a worker issues by its own clock, such as uploaded codes: a moment after that, whenever
-#: the test runs, and an offer that still goes on then.
+#: For what a worker issues by its own clock, such as uploaded codes: a moment after that.
 TOMORROW = (datetime.now(ZoneInfo("Asia/Kolkata")) + timedelta(days=1)).isoformat("T", "seconds")
-LASTING = {"type": "fixed_date", "at": "2098-12-31T23:59:59+05:30"}
 #: Workers of one organisation at the most: each has the next port.
 WORKERS = 6
 
@@ -99,11 +98,6 @@ def offer(offer_id: str = "o", **sections: Any) -> dict[str, Any]:
 
 def create(offer_id: str = "o", **sections: Any) -> dict[str, Any]:
     return new_request("create", offer_id=offer_id, actor="t", offer=offer(offer_id, **sections))
-
-
-def lasting(offer_id: str = "o", **sections: Any) -> dict[str, Any]:
-    """An offer that goes on whenever the test runs, where a worker's own clock matters."""
-    return create(offer_id, **{"expiry": LASTING, **sections})
 
 
 def issue(customer_id: str, offer_id: str = "o", **more: Any) -> dict[str, Any]:

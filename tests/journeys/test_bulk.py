@@ -12,7 +12,7 @@ from pyarrow import parquet
 from schemas.topics import ISSUE
 from tests.journeys.handed import Said, answer, kill_in_the_middle, run, shown, written
 from tests.servers import Servers
-from tests.world import TOMORROW, World, issue, lasting, one_worker, redeem
+from tests.world import TOMORROW, World, create, issue, one_worker, redeem
 
 #: Codes that third parties hand out.
 EXPORTED = {
@@ -60,7 +60,7 @@ def rows_in(path: Path) -> list[Said]:
 def test_a_bulk_issue_that_was_killed_gives_everyone_one_coupon(world: World, suffix: str) -> None:
     # given
     offer_id, count = f"all-{suffix}", 45_000
-    world.ask(lasting(offer_id))
+    world.ask(create(offer_id))
     file = customers(world, f"{offer_id}.{suffix}", count)
     command = ("issue", offer_id, "--customers", file, "--json")
 
@@ -79,7 +79,7 @@ def test_a_bulk_issue_that_was_killed_gives_everyone_one_coupon(world: World, su
 
 def test_the_same_file_again_is_the_same_run_unless_another_is_named(world: World) -> None:
     # given
-    world.ask(lasting("again"))
+    world.ask(create("again"))
     file = customers(world, "again.csv", 3_000)
     command = ("issue", "again", "--customers", file, "--json")
     once = answer(run(world, *command))
@@ -105,7 +105,7 @@ def test_the_outcomes_of_a_bulk_issue_are_written_in_the_files_order(
 ) -> None:
     # given
     offer_id = f"written-{suffix}"
-    world.ask(lasting(offer_id, issue={"max_per_customer": 1}))
+    world.ask(create(offer_id, issue={"max_per_customer": 1}))
     (before,) = world.ask(issue("c-7", offer_id))
     file = customers(world, f"{offer_id}.csv", 1_000)
     command = ("issue", offer_id, "--customers", file, "--out", f"out.{suffix}")
@@ -134,7 +134,7 @@ def test_the_outcomes_of_a_bulk_issue_are_written_in_the_files_order(
 
 def test_a_bulk_issue_that_cannot_begin(world: World) -> None:
     # given
-    world.ask(lasting("unclaimed", claim=None), lasting("claimed"))
+    world.ask(create("unclaimed", claim=None), create("claimed"))
     file = customers(world, "three.csv", 3)
     twice = written(world, "doubled.csv", "customer_id", ["a", "", "a"])
 
@@ -163,7 +163,7 @@ def test_a_bulk_issue_that_cannot_begin(world: World) -> None:
 
 def test_exported_codes_are_distinct_and_each_can_be_redeemed(world: World) -> None:
     # given
-    world.ask(lasting("partner", **EXPORTED))
+    world.ask(create("partner", **EXPORTED))
     count = 40_000
 
     # when
@@ -189,7 +189,7 @@ def test_exported_codes_are_distinct_and_each_can_be_redeemed(world: World) -> N
 
 def test_an_export_is_fetched_again_by_its_request_id(world: World) -> None:
     # given
-    world.ask(lasting("fetched", **EXPORTED))
+    world.ask(create("fetched", **EXPORTED))
     export = ("codes", "fetched", "--json")
     first = run(world, *export, "--count", "500", "--out", "fetched.csv")
     request_id = first.stderr.splitlines()[0].removeprefix("Request id of this export: ")
@@ -223,7 +223,7 @@ def test_an_export_with_another_secret_writes_no_codes_that_nobody_could_redeem(
     world: World,
 ) -> None:
     # given
-    world.ask(lasting("secretive", **EXPORTED))
+    world.ask(create("secretive", **EXPORTED))
     export = ("codes", "secretive", "--count", "5")
 
     # when
@@ -242,7 +242,7 @@ def test_an_export_with_another_secret_writes_no_codes_that_nobody_could_redeem(
 
 def test_an_export_that_is_refused_leaves_no_file(world: World) -> None:
     # given
-    world.ask(lasting("few", **EXPORTED, issue={"max_total": 10}), lasting("ours"))
+    world.ask(create("few", **EXPORTED, issue={"max_total": 10}), create("ours"))
 
     # when
     few = run(world, "codes", "few", "--count", "11", "--out", "few.csv")

@@ -10,7 +10,7 @@ from streams.bulk.uploads import CODES_A_CHUNK
 from streams.client import new_request
 from tests.journeys.handed import Said, answer, decided, kill_in_the_middle, run, shown, written
 from tests.servers import Servers
-from tests.world import TOMORROW, World, issue, lasting, one_worker, redeem
+from tests.world import TOMORROW, World, create, issue, one_worker, redeem
 
 CODES = {"coupons": {"codes": {"type": "uploaded"}}}
 
@@ -27,7 +27,7 @@ def world(running_servers: Servers) -> Iterator[World]:
 
 def test_uploaded_codes_are_issued_and_redeemed(world: World) -> None:
     # given
-    world.ask(lasting("stock", **CODES))
+    world.ask(create("stock", **CODES))
     file = written(world, "stock.csv", "code", [f"st-{n:04d}" for n in range(2_500)])
 
     # when
@@ -49,7 +49,7 @@ def customer_of(code: str, given: list[Said]) -> str:
 
 def test_codes_with_customers_are_theirs(world: World) -> None:
     # given
-    world.ask(lasting("personal", **CODES))
+    world.ask(create("personal", **CODES))
     file = written(world, "personal.csv", "customer_id,code", ["ann,PE-1", "bob,PE-2", "ann,PE-3"])
 
     # when
@@ -68,7 +68,7 @@ def test_codes_with_customers_are_theirs(world: World) -> None:
 
 def test_doubles_in_a_file_are_named_and_nothing_is_uploaded(world: World) -> None:
     # given
-    world.ask(lasting("doubles", **CODES))
+    world.ask(create("doubles", **CODES))
     before = decided(world, OFFERS)
     file = written(world, "doubles.csv", "code", ["DO-1", "DO-2", "do 1", "x" * 65])
 
@@ -87,7 +87,7 @@ def test_doubles_in_a_file_are_named_and_nothing_is_uploaded(world: World) -> No
 
 def test_codes_that_are_taken_are_named_and_all_others_uploaded(world: World) -> None:
     # given
-    world.ask(lasting("other", **CODES), lasting("mine", **CODES))
+    world.ask(create("other", **CODES), create("mine", **CODES))
     taken = written(world, "taken.csv", "code", ["MI-0003", "MI-1500"])
     answer(run(world, "offers", "upload-codes", "other", taken, "--json"))
     file = written(world, "mine.csv", "code", [f"mi-{n:04d}" for n in range(2_500)])
@@ -109,7 +109,7 @@ def test_codes_that_are_taken_are_named_and_all_others_uploaded(world: World) ->
 
 def test_an_upload_that_was_killed_is_begun_again_and_nothing_is_there_twice(world: World) -> None:
     # given
-    world.ask(lasting("killed", **CODES))
+    world.ask(create("killed", **CODES))
     count = 60_000
     file = written(world, "killed.csv", "code", [f"KI{n:06d}" for n in range(count)])
     upload = ("offers", "upload-codes", "killed", file, "--json")
@@ -128,7 +128,7 @@ def test_an_upload_that_was_killed_is_begun_again_and_nothing_is_there_twice(wor
 
 def test_offers_that_take_no_codes(world: World) -> None:
     # given
-    world.ask(lasting("generated"))
+    world.ask(create("generated"))
     file = written(world, "some.csv", "code", ["NO-1"])
 
     # when
@@ -146,7 +146,7 @@ def test_offers_that_take_no_codes(world: World) -> None:
 
 def test_an_audience_takes_the_place_of_the_one_before(world: World) -> None:
     # given
-    world.ask(lasting("chosen"))
+    world.ask(create("chosen"))
     large = written(world, "large.csv", "customer_id", [f"c-{n}" for n in range(25_000)])
     small = written(world, "small.csv", "customer_id", ["d-1"])
 
@@ -168,7 +168,7 @@ def test_an_audience_takes_the_place_of_the_one_before(world: World) -> None:
 
 def test_an_audience_that_was_killed_is_begun_again(world: World) -> None:
     # given
-    world.ask(lasting("crowd"))
+    world.ask(create("crowd"))
     names = [f"c-{n}" for n in range(200_000)]
     large = written(world, "crowd.csv", "customer_id", names)
     other = written(world, "other.csv", "customer_id", [f"d-{n}" for n in range(200_000)])
@@ -187,7 +187,7 @@ def test_an_audience_that_was_killed_is_begun_again(world: World) -> None:
 
 def test_parts_that_somebody_left_behind_are_none_of_an_audience(world: World) -> None:
     # given
-    world.ask(lasting("left"))
+    world.ask(create("left"))
     stray = {"actor": "x", "customer_ids": ["stray"], "part": 3, "parts": 3}
     world.ask(new_request("set_audience", offer_id="left", **stray))
     file = written(world, "left.csv", "customer_id", [f"c-{n}" for n in range(25_000)])
@@ -204,7 +204,7 @@ def test_parts_that_somebody_left_behind_are_none_of_an_audience(world: World) -
 def test_doubles_and_refusals_of_an_audience(world: World) -> None:
     # given
     sample = {"coupons": {"codes": {"type": "randomised", "sample": "DRAWN12345"}}}
-    world.ask(lasting("drawn", **sample))
+    world.ask(create("drawn", **sample))
     twice = written(world, "twice.csv", "customer_id", ["a", "b", "a"])
     once = written(world, "once.csv", "customer_id", ["a"])
 
@@ -221,7 +221,7 @@ def test_doubles_and_refusals_of_an_audience(world: World) -> None:
 
 def test_stores_of_a_file(world: World) -> None:
     # given
-    world.ask(lasting("local"))
+    world.ask(create("local"))
     (given,) = world.ask(issue("c", "local"))
     file = written(world, "stores.csv", "store_id", ["s-1", "s-2"])
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from streams.client import new_request
 from tests.pages.conftest import Shop, sign_in
 from tests.unit.test_offers import FULL
-from tests.world import TOMORROW, issue, lasting, redeem
+from tests.world import TOMORROW, create, issue, redeem
 
 
 def history(shop: Shop, offer_id: str) -> list[dict[str, Any]]:
@@ -42,7 +42,7 @@ def test_an_edit_keeps_every_rule_that_nobody_touched(page: Page, shop: Shop) ->
 
 
 def test_a_refused_edit_says_why(page: Page, shop: Shop) -> None:
-    assert shop.reasons(lasting("fixed")) == ["accepted"]
+    assert shop.reasons(create("fixed")) == ["accepted"]
     page.goto("/#/offer/fixed/edit")
     sign_in(page)
     page.locator("[data-field='coupons.codes.length']").fill("12")
@@ -52,7 +52,7 @@ def test_a_refused_edit_says_why(page: Page, shop: Shop) -> None:
 
 
 def test_what_a_new_offer_says_of_its_fields(page: Page, shop: Shop) -> None:
-    assert shop.reasons(lasting("taken")) == ["accepted"]
+    assert shop.reasons(create("taken")) == ["accepted"]
     page.goto("/")
     sign_in(page)
     page.goto("/#/new")
@@ -75,7 +75,7 @@ def test_what_a_new_offer_says_of_its_fields(page: Page, shop: Shop) -> None:
 
 def test_codes_go_up_from_a_file(page: Page, shop: Shop, tmp_path: Path) -> None:
     # given
-    assert shop.reasons(lasting("up", coupons={"codes": {"type": "uploaded"}})) == ["accepted"]
+    assert shop.reasons(create("up", coupons={"codes": {"type": "uploaded"}})) == ["accepted"]
     rows = ["code,customer_id", *(f"UP-{n:04},c-{n}" for n in range(600)), '"UP-9999",']
     (tmp_path / "codes.csv").write_text("\r\n".join(rows) + "\r\n")
 
@@ -103,7 +103,7 @@ def test_codes_go_up_from_a_file(page: Page, shop: Shop, tmp_path: Path) -> None
 
 def test_some_customers_coupons_are_revoked(page: Page, shop: Shop) -> None:
     # given
-    assert shop.reasons(lasting("some")) == ["accepted"]
+    assert shop.reasons(create("some")) == ["accepted"]
     shop.ask(*(issue(f"c-{n}", "some") for n in range(3)))
 
     # when

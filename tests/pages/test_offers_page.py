@@ -3,7 +3,7 @@
 from playwright.sync_api import Browser, Page, expect
 
 from tests.pages.conftest import Shop
-from tests.world import issue, lasting
+from tests.world import create, issue
 
 _HOSTILE = "<img src=x onerror=\"document.title='hit'\"> & <b>bold</b>"
 
@@ -11,9 +11,9 @@ _HOSTILE = "<img src=x onerror=\"document.title='hit'\"> & <b>bold</b>"
 def test_found_sorted_and_live(page: Page, shop: Shop) -> None:
     # given
     ended = {"expiry": {"type": "fixed_date", "at": "2020-01-01T00:00:00Z"}}
-    made = [lasting("shoes", name="Shoes for all"), lasting("hats", name="Hats"),
-            lasting("old", name="Old shoes", **ended),
-            lasting("inside", name="Shoes inside", created_in="dvs")]  # fmt: skip
+    made = [create("shoes", name="Shoes for all"), create("hats", name="Hats"),
+            create("old", name="Old shoes", **ended),
+            create("inside", name="Shoes inside", created_in="dvs")]  # fmt: skip
     for one in made:
         assert shop.reasons(one) == ["accepted"]
     names = page.locator("#offers tbody tr a")
@@ -45,7 +45,7 @@ def test_found_sorted_and_live(page: Page, shop: Shop) -> None:
 
 
 def test_a_name_is_text_and_never_markup(page: Page, shop: Shop) -> None:
-    assert shop.reasons(lasting("hostile", name=_HOSTILE)) == ["accepted"]
+    assert shop.reasons(create("hostile", name=_HOSTILE)) == ["accepted"]
     page.goto("/")
     expect(page.locator("[data-offer=hostile] a")).to_have_text(_HOSTILE)
     page.goto("/#/offer/hostile")
@@ -54,7 +54,7 @@ def test_a_name_is_text_and_never_markup(page: Page, shop: Shop) -> None:
 
 
 def test_on_a_phone_nothing_is_beside_the_screen(browser: Browser, shop: Shop) -> None:
-    shop.ask(lasting("phone", name="A name that is quite long for a small screen, really"))
+    shop.ask(create("phone", name="A name that is quite long for a small screen, really"))
     context = browser.new_context(
         base_url=shop.address, viewport={"width": 360, "height": 740}, is_mobile=True
     )
