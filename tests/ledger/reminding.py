@@ -13,7 +13,7 @@ REMINDER = {
     "channel": "sms",
     "content": "{code} ends {expires_at}",
 }
-DUE_AT, ENDS_ON = "2026-12-30T11:00:00+05:30", "2026-12-31"
+DUE_AT, ENDS_ON = "2098-12-30T11:00:00+05:30", "2098-12-31"
 
 
 def remind(

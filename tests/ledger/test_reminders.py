@@ -27,7 +27,7 @@ def test_a_trigger_says_all_that_the_sender_needs(desk: Desk) -> None:
     [trigger] = reminded(desk)
 
     assert trigger == {
-        "reminder_id": "o:0:1d-11:00-sms:2026-12-31",
+        "reminder_id": "o:0:1d-11:00-sms:2098-12-31",
         "kind": "coupon",
         "offer_id": "o",
         "coupon_id": "o:0",
@@ -35,9 +35,9 @@ def test_a_trigger_says_all_that_the_sender_needs(desk: Desk) -> None:
         "customer_id": "c-7",
         "pocs": None,
         "channel": "sms",
-        "content": f"{issued['code']} ends 2026-12-31T23:59:59+05:30",
+        "content": f"{issued['code']} ends 2098-12-31T23:59:59+05:30",
         "due_at": DUE_AT,
-        "expires_at": "2026-12-31T23:59:59+05:30",
+        "expires_at": "2098-12-31T23:59:59+05:30",
     }
 
 
@@ -137,7 +137,7 @@ def test_a_coupon_of_loyalty_that_never_ends_is_never_reminded_of(desk: Desk) ->
 
 
 @pytest.mark.parametrize(
-    ("at", "count"), [("2026-12-31T11:00:00+05:30", 1), ("2026-12-31T11:00:01+05:30", 0)]
+    ("at", "count"), [("2098-12-31T11:00:00+05:30", 1), ("2098-12-31T11:00:01+05:30", 0)]
 )
 def test_it_is_sent_within_a_grace_of_24_hours_and_not_after(
     desk: Desk, at: str, count: int
@@ -213,11 +213,11 @@ def test_pocs_are_told_once_that_the_offer_ends(desk: Desk) -> None:
     request = remind(reminder="4d-10:00-email", type_="remind_pocs")
 
     # when
-    [trigger] = reminded(desk, request, "2026-12-27T10:00:00+05:30")
+    [trigger] = reminded(desk, request, "2098-12-27T10:00:00+05:30")
 
     # expect
     assert trigger == {
-        "reminder_id": "o:pocs:4d-10:00-email:2026-12-31",
+        "reminder_id": "o:pocs:4d-10:00-email:2098-12-31",
         "kind": "offer",
         "offer_id": "o",
         "coupon_id": None,
@@ -225,11 +225,11 @@ def test_pocs_are_told_once_that_the_offer_ends(desk: Desk) -> None:
         "customer_id": None,
         "pocs": ["poc@example.com"],
         "channel": "email",
-        "content": "The offer Offer o (o) ends 2026-12-31T23:59:59+05:30",
-        "due_at": "2026-12-27T10:00:00+05:30",
-        "expires_at": "2026-12-31T23:59:59+05:30",
+        "content": "The offer Offer o (o) ends 2098-12-31T23:59:59+05:30",
+        "due_at": "2098-12-27T10:00:00+05:30",
+        "expires_at": "2098-12-31T23:59:59+05:30",
     }
-    assert reminded(desk, request, "2026-12-27T10:00:01+05:30") == []
+    assert reminded(desk, request, "2098-12-27T10:00:01+05:30") == []
 
 
 def test_a_restored_ledger_knows_who_was_reminded(desk: Desk) -> None:

@@ -46,7 +46,7 @@ MONTHS = "month_ends_after_issue"
 def test_a_coupon_ends_by_its_own_rule(
     desk: Desk, expiry: dict[str, Any], issued_at: str, expires_at: str
 ) -> None:
-    desk.ask(create(coupons={"codes": CODES, "expiry": expiry}))
+    desk.ask(create(coupons={"codes": CODES, "expiry": expiry}, **ENDS))
     said = coupon(desk, occurred_at=issued_at)
     assert said["expires_at"] == expires_at
     last = datetime.fromisoformat(expires_at)
@@ -87,7 +87,7 @@ def test_an_end_of_its_own_is_never_beyond_the_campaigns_whatever_the_offers_is(
 ) -> None:
     rule = {"codes": CODES, "expiry": {"type": DAYS, "days": 30}}
     campaign = {"service": "dvs", "holder": "h", "ends_at": "2026-11-25T12:00:00+05:30"}
-    desk.ask(create(coupons=rule, claim=campaign), create("p", claim=campaign))
+    desk.ask(create(coupons=rule, claim=campaign), create("p", claim=campaign, **ENDS))
     assert coupon(desk)["expires_at"] == "2026-11-25T12:00:00+05:30"
     assert coupon(desk, offer_id="p")["expires_at"] == "2026-12-31T23:59:59+05:30"
 
