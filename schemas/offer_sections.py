@@ -16,8 +16,7 @@ from pydantic import (
 from schemas.codes import why_no_code
 from schemas.placeholders import checked
 from schemas.reminders import POCS_AT, POCS_CHANNEL, ReminderName
-from schemas.requests import Id, LocalDate, Moment, Money, Service, Text
-from schemas.times import to_second
+from schemas.requests import Id, LocalDate, Money, RealMoment, Service, Text
 
 OFFER_ID_PATTERN = r"^[A-Za-z0-9._-]{1,64}$"
 PERCENT_PATTERN = r"^[0-9]{1,3}(\.[0-9]{1,4})?$"
@@ -30,11 +29,6 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MAX_CODE_LENGTH = 24
 
 
-def _real_moment(moment: str) -> str:
-    to_second(moment)
-    return moment
-
-
 def _readable_code(code: str) -> str:
     why = why_no_code(code)
     if why is not None:
@@ -42,7 +36,6 @@ def _readable_code(code: str) -> str:
     return code
 
 
-RealMoment = Annotated[Moment, AfterValidator(_real_moment)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Days = Annotated[int, Field(ge=0, le=3650)]
 DaysBefore = Annotated[int, Field(ge=0, le=365)]

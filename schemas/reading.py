@@ -97,11 +97,16 @@ class Reader:
 
 
 #: Types with fields that are right by themselves and may be wrong together.
-_CONTRADICTABLE = {"revoke", "upload_codes", "set_audience", "set_stores"}
+_CONTRADICTABLE = {"revoke", "create", "edit", "upload_codes", "set_audience", "set_stores"}
+#: Of an offer, so deep at the most. It needs a few; what writes JSON stops at 254, and what reads
+#: it only later.
+MAX_DEPTH = 64
 
 
 def _contradiction(request: dict[str, Any]) -> str | None:
     """What is wrong between fields that are right by themselves."""
+    if "offer" in request and is_deeper(request["offer"], MAX_DEPTH):
+        return f"offer: is nested more than {MAX_DEPTH} deep"
     customers_named = request["type"] != "revoke" or request.get("customer_ids")
     if request.get("scope") == "customers" and not customers_named:
         return "customer_ids: the scope 'customers' needs at least one"
@@ -111,6 +116,21 @@ def _contradiction(request: dict[str, Any]) -> str | None:
         if (why := why_no_code(item["code"])) is not None:
             return f"codes.{i}.code: {why}"
     return None
+
+
+def is_deeper(content: Any, most: int) -> bool:
+    """Whether lists and objects lie in each other more than so many deep."""
+    level = [content]
+    for _ in range(most):
+        level = [
+            inner
+            for outer in level
+            if type(outer) in (dict, list)
+            for inner in (outer.values() if type(outer) is dict else outer)
+        ]
+        if not level:
+            return False
+    return any(type(one) in (dict, list) for one in level)
 
 
 def _too_large(size: int) -> str:

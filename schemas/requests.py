@@ -7,11 +7,16 @@ from typing_extensions import TypedDict
 
 from schemas.money import MONEY_PATTERN
 from schemas.reminders import NAME_PATTERN
-from schemas.times import DATE_PATTERN, MOMENT_PATTERN, day_of
+from schemas.times import DATE_PATTERN, MOMENT_PATTERN, day_of, to_second
 from schemas.topics import MAX_REQUEST_BYTES
 
 REQUEST_ID_PATTERN = r"^[\x20-\x7e]{1,64}$"
 CURRENCY_PATTERN = r"^[A-Z]{3}$"
+
+
+def _real_moment(written: str) -> str:
+    to_second(written)
+    return written
 
 
 def _real_day(written: str) -> str:
@@ -30,6 +35,8 @@ Money = Annotated[str, StringConstraints(pattern=MONEY_PATTERN), Field(examples=
 Moment = Annotated[
     str, StringConstraints(pattern=MOMENT_PATTERN), Field(examples=["2026-11-21T18:04:11+05:30"])
 ]
+#: One that there is, too. Of ``occurred_at`` the reader says so: it needs the second anyway.
+RealMoment = Annotated[Moment, AfterValidator(_real_moment)]
 LocalDate = Annotated[str, StringConstraints(pattern=DATE_PATTERN), AfterValidator(_real_day)]
 Service = Literal["outbound", "dvs", "timeline", "loyalty", "third_party"]
 
@@ -141,7 +148,7 @@ class Claim(TypedDict):
     actor: Text
     service: Service
     holder: Id
-    ends_at: NotRequired[Moment | None]
+    ends_at: NotRequired[RealMoment | None]
     occurred_at: Moment
 
 

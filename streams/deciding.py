@@ -162,13 +162,31 @@ class Decider:
             await asyncio.gather(*(one.answer for one in asked), return_exceptions=True)
 
     def _operations(self, part: Part, requests: list[Any]) -> Sequence[Operation]:
-        return self.work.judge(
-            [
-                (record.offset, request)
-                for record, request in zip(part.records, requests, strict=True)
-                if type(request) is dict
-            ]
-        )
+        readable = [
+            (record.offset, request)
+            for record, request in zip(part.records, requests, strict=True)
+            if type(request) is dict
+        ]
+        try:
+            return self.work.judge(readable)
+        except Exception:
+            return self._one_by_one(part, requests)
+
+    def _one_by_one(self, part: Part, requests: list[Any]) -> Sequence[Operation]:
+        """Where a rule stumbles over a request, that one is refused, in ``requests`` too. Left to
+        end the worker, it would end each that reads it again, and stop its partition for good."""
+        operations: list[Operation] = []
+        for number, (record, request) in enumerate(zip(part.records, requests, strict=True)):
+            if type(request) is not dict:
+                continue
+            try:
+                operations += self.work.judge([(record.offset, request)])
+            except Exception as error:
+                place = f"{self.work.lane.name} {part.partition}:{record.offset}"
+                logger.exception("The request at %s can't be judged; it is refused", place)
+                detail = f"request: can't be judged: {type(error).__name__}: {error}"
+                requests[number] = Unreadable(detail, request["request_id"], request["type"])
+        return operations
 
     def _head(self, piece: Part, now: int) -> Head:
         return Head(

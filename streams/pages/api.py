@@ -9,6 +9,7 @@ from aiohttp import web
 
 from schemas.offers import Offer, errors_of
 from schemas.publish import published
+from schemas.reading import MAX_DEPTH, is_deeper
 from schemas.requests import REQUESTS
 from schemas.topics import REMIND, lane_of
 from state.ledger import Ledger, LedgerAway
@@ -26,6 +27,8 @@ from streams.settings import Settings
 from streams.words import by_part, in_words
 
 T = TypeVar("T")
+#: Of lists and objects in a body: an offer that a worker would read, in a request, in a list.
+_MOST_DEEP = MAX_DEPTH + 2
 #: Workers remind by themselves.
 _ASKED_FOR = [name for name in REQUESTS if lane_of(name) is not REMIND]
 
@@ -152,7 +155,10 @@ class Api:
         if offer is None:
             errors = [{"field": path, "error": sentence} for path, sentence in wrong]
             return as_json({"error": "not an offer", "errors": errors}, 422)
-        known = await self._ledger.in_thread(self._ledger.offer, offer.offer_id)
+        try:
+            known = await self._ledger.in_thread(self._ledger.offer, offer.offer_id)
+        except LedgerAway as away:
+            return as_json({"error": str(away)}, 503)
         kind = "edit" if known else "create"
         return await self._answered(self._desk.propose, kind, content, request["operator"])
 
@@ -175,12 +181,17 @@ class Api:
 
 async def _read(request: web.Request) -> Any:
     try:
-        return orjson.loads(await request.read())
+        content = orjson.loads(await request.read())
     except orjson.JSONDecodeError as error:
-        raise web.HTTPBadRequest(
-            text=orjson.dumps({"error": f"not JSON: {error}"}).decode(),
-            content_type="application/json",
-        ) from None
+        raise _bad(f"not JSON: {error}") from None
+    if is_deeper(content, _MOST_DEEP):
+        raise _bad(f"nested more than {_MOST_DEEP} deep")
+    return content
+
+
+def _bad(error: str) -> web.HTTPBadRequest:
+    said = orjson.dumps({"error": error}).decode()
+    return web.HTTPBadRequest(text=said, content_type="application/json")
 
 
 def _digest(content: Any) -> str:

@@ -23,6 +23,8 @@ from tests.world import (
     redeem,
 )
 
+#: Moments that look like some.
+IMPOSSIBLE = ("9999-12-31T23:59:59Z", "2026-02-30T00:00:00Z", "2026-06-30T23:59:60Z")
 KEYS = (b"k", None, b"\xff\x00no text")
 
 
@@ -164,6 +166,14 @@ CASES = [
     Case("customers of nobody", text(new_request("revoke", offer_id="o", scope="customers")),
          "invalid_request", "customer_ids", REVOKE),
     Case("offer a string", text(create() | {"offer": "x"}), "invalid_request", "offer", OFFER_LANE),
+    *(Case(f"a claim until {end}", text(new_request(
+        "claim", offer_id="o", actor="t", service="dvs", holder="h", ends_at=end)),
+        "invalid_request", "ends_at", OFFER_LANE) for end in IMPOSSIBLE),
+    *(Case(f"an offer nested {deep} deep", text(create("deep", tags="DEEP"), '"DEEP"',
+        "[" * deep + "]" * deep), "invalid_request", "offer", OFFER_LANE)
+      for deep in (64, 250, 254, 300, 900)),
+    Case("an offer nested less deep", text(create("deep", tags="DEEP"), '"DEEP"',
+         "[" * 63 + "]" * 63), "invalid_offer", None, OFFER_LANE),
     # odd, and fine
     Case("thousands of lines", many_lines(), "accepted", None),
     Case("unknown fields", text(redeeming(**{f"x{n}": n for n in range(9000)})), "accepted", None),
