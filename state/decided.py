@@ -26,7 +26,7 @@ def rest_of(said: dict[str, Any], change: dict[str, Any]) -> list[Any]:
     if not accepted:
         return [serial_of(said)] if said.get("coupon_id") else []
     if kind == "resend":
-        return [said["content"], [_resent(coupon) for coupon in said["coupons"]]]
+        return [said["content"], change["offer_name"], [_resent(one) for one in said["coupons"]]]
     totals, serial = said["totals"], serial_of(said)
     if kind == "issue":
         stock = change.get("stock")

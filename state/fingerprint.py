@@ -8,4 +8,5 @@ import orjson
 
 def fingerprint(*content: Any) -> bytes:
     """8 bytes for the normalised content, ``occurred_at`` left out: a retry may have a new one."""
-    return hashlib.blake2b(orjson.dumps(content), digest_size=8).digest()
+    written = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(written, digest_size=8).digest()

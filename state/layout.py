@@ -45,7 +45,7 @@ class IssueOp(NamedTuple):
     expires: int | bool
     others: list[Any]  # [offer_id, this customer's key of it] of the offers of `unless_received`
     received_since: int  # the day after which one of those must not have been received
-    content: str  # the offer's resend text
+    resends: list[str] | bool  # the offer's resend text and name; False for an issue
 
 
 class RedeemOp(NamedTuple):
@@ -166,6 +166,7 @@ class Resent(NamedTuple):
     """What follows in an accepted resend."""
 
     content: str
+    offer_name: str
     coupons: list[Any]  # serial, starts, expires effectively, an uploaded code; of each
 
 

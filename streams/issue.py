@@ -66,7 +66,7 @@ class Issuing:
             False if expires is None else expires,
             others,
             received_since,
-            offer.resend_content if offer and request["type"] == "resend" else "",
+            [offer.resend_content, offer.name] if offer and request["type"] == "resend" else False,
         )
 
     def _others(self, offer: CompiledOffer, customer_id: str) -> list[Any]:
@@ -108,7 +108,9 @@ class Issuing:
         if not decided.content[0]:
             rest = decided.content[REST:]
             if request["type"] == "resend":
-                said |= self._resent(request, Resent(*rest))
+                resent = Resent(*rest)
+                said |= self._resent(request, resent)
+                more = {"offer_name": resent.offer_name}
             else:
                 more = self._issued(request, said, Issued(*rest), codes)
         if changed_something(decided):
@@ -141,7 +143,7 @@ class Issuing:
                 "starts_at": self._calendar.moment(starts),
                 "expires_at": moment_or_none(self._calendar, expires),
             }
-            named = {"offer_name": offer.name, "customer_id": request["customer_id"]}
+            named = {"offer_name": resent.offer_name, "customer_id": request["customer_id"]}
             coupons.append(coupon | {"content": fill(resent.content, coupon | named)})
         return {"coupons": coupons, "content": resent.content}
 

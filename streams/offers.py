@@ -209,12 +209,19 @@ class Offering(OneByOne):
 def fingerprint_of(request: dict[str, Any]) -> bytes:
     kind, actor = request["type"], request["actor"]
     if kind in UPLOADS:
-        items = uploaded(request) if kind == "upload_codes" else request[UPLOADS[kind]]
+        # Codes get their serials in their order; of customers and stores there are just these.
+        items = uploaded(request) if kind == "upload_codes" else sorted(set(request[UPLOADS[kind]]))
         return fingerprint(kind, actor, request["part"], request["parts"], items)
     if kind == "export":
         return fingerprint(kind, actor, request["count"])
+    if kind == "claim":
+        claim = claimed(request)
+        return fingerprint(kind, actor, claim and {**claim, "ends_moment": False})
     approved = [request["approved_by"]] if request.get("approved_by") else []
-    return fingerprint(kind, actor, request.get("offer"), claimed(request), *approved)
+    offer = shape_of({"offer_id": request["offer_id"], **request["offer"]})
+    # With what it leaves to defaults, where it can be read.
+    written = offer.model_dump(mode="json") if offer else request["offer"]
+    return fingerprint(kind, actor, written, None, *approved)
 
 
 def uploaded(request: dict[str, Any]) -> list[list[str]]:

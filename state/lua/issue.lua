@@ -91,7 +91,8 @@ local function resend(op, offer)
     end
   end
   if #found == 0 then return decision(op, offer, REASON.no_active_coupon) end
-  return decision(op, offer, nil, ops[op + OP.content], found)
+  local content, offer_name = unpack(ops[op + OP.resends])
+  return decision(op, offer, nil, content, offer_name, found)
 end
 
 return finish(function(op)

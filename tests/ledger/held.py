@@ -97,7 +97,7 @@ def of_requests(fields: dict[bytes, bytes]) -> dict[bytes, Any]:
                 now[1] = definition(now[1])
             decision[7] = more or {}  # Lua's empty table is a list
         if key[:1] == b"i" and len(decision) == len(Decision._fields) + len(Resent._fields):
-            decision[6] = [coupon[:3] for coupon in decision[6]]  # a code that can be computed
+            decision[7] = [coupon[:3] for coupon in decision[7]]  # a code that can be computed
         meant[key] = (packed[:8], decision)
     return meant
 

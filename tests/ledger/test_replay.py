@@ -1,5 +1,6 @@
 """A decision is taken once: after crashes, in other batches, and for tills that ask again."""
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from schemas.topics import ISSUE, REDEEM
 from state.ledger import Stale
 from streams.client import new_request
-from tests.ledger.asking import Request, edit, reverse, revoke
+from tests.ledger.asking import Request, audience, claim, edit, resend, reverse, revoke, stores
 from tests.ledger.desk import NOW, Desk, Said
 from tests.world import create, issue, redeem
 
@@ -254,6 +255,44 @@ def test_content_is_the_same_however_it_is_written(desk: Desk, same: dict[str, A
     request = redeem(code, "c-1")
     written = request | same | {"code": f"{code[:3].lower()} - {code[3:]}"}
     assert [one["replayed"] for one in desk.ask(request, written)] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("request_", "same"),
+    [
+        (create("new"), lambda one: {"offer": dict(reversed(one["offer"].items()))}),
+        (create("new"), lambda one: {"offer": one["offer"] | {"tags": [], "issue": {}}}),
+        (
+            claim("dvs", "h", ends_at="2027-01-01T00:00:00Z"),
+            lambda _: {"ends_at": "2027-01-01T05:30:00+05:30"},
+        ),
+        (audience("a", "b"), lambda _: {"customer_ids": ["b", "a", "b"]}),
+        (stores("s-1", "s-2"), lambda _: {"store_ids": ["s-2", "s-1", "s-1"]}),
+    ],
+    ids=["order of fields", "defaults", "time zone of an end", "customers", "stores"],
+)  # fmt: skip
+def test_an_offers_content_is_the_same_however_it_is_written(
+    desk: Desk, request_: Request, same: Callable[[Request], Request]
+) -> None:
+    desk.ask(create(claim=None))
+    written = request_ | same(request_)
+    said = desk.ask(request_, written)
+    assert [(one["outcome"], one["replayed"]) for one in said] == [
+        ("accepted", False), ("accepted", True),
+    ]  # fmt: skip
+
+
+def test_coupons_sent_again_say_the_same_though_the_offer_has_another_name(desk: Desk) -> None:
+    texts = {"resend": {"content": "{offer_name}: {code}"}}
+    desk.ask(create(issue=texts), issue("c-1"))
+    request = resend("c-1")
+    [first] = desk.ask(request)
+    desk.ask(edit(name="Another", issue=texts))
+    [again] = desk.ask(request)
+    assert again["replayed"]
+    assert (again["content"], again["coupons"]) == (first["content"], first["coupons"])
+    [anew] = desk.ask(resend("c-1"))
+    assert anew["coupons"][0]["content"].startswith("Another: ")
 
 
 def test_an_id_belongs_to_one_topic_and_one_offer(desk: Desk) -> None:
