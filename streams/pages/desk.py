@@ -47,7 +47,12 @@ class Desk:
     def _made(self, request: Request, operator: Operator) -> Request:
         now = utc_moment(self._settings.now_ms())
         more = {"actor": operator.name} if request.get("type") in _WITH_ACTOR else {}
-        given = {name: content for name, content in request.items() if name != "type"}
+        # Who approved something is nobody's to say: they approve a proposal, as themselves.
+        given = {
+            name: content
+            for name, content in request.items()
+            if name not in ("type", "approved_by")
+        }
         return new_request(str(request.get("type")), **{"occurred_at": now, **given, **more})
 
     def _topic_of(self, request: Request) -> str | None:

@@ -3,6 +3,7 @@
 import json
 import urllib.request
 from collections.abc import Iterator
+from typing import Any
 from urllib.error import HTTPError
 
 import pytest
@@ -82,6 +83,11 @@ def test_nothing_goes_round_the_approval(careful: Shop) -> None:
     assert isinstance(found, list)
     assert found[0]["outcome"]["reason"] == "invalid_offer"
     assert "approved_by" in found[0]["outcome"]["detail"]
+    # nor in the name of who may approve
+    named = request | {"request_id": "a-4", "approved_by": "bob"}
+    status, found = said(careful, "/api/requests", ANNA, named)
+    assert isinstance(found, list)
+    assert (status, found[0]["outcome"]["reason"]) == (200, "invalid_offer")
 
 
 @pytest.mark.parametrize(
@@ -107,6 +113,12 @@ def test_what_is_no_request_of_a_person_is_named(careful: Shop) -> None:
     for content in ({"type": "remind"}, [create("x"), {"type": "nothing"}], "text", [[]]):
         status, why = said(careful, "/api/requests", BOB, content)
         assert (status, "type: one of issue," in str(why)) == (400, True), content
+    deep: Any = "x"
+    for _ in range(300):
+        deep = [deep]
+    for path in ("/api/requests", "/api/preview", "/api/proposals"):
+        status, why = said(careful, path, BOB, create("x", tags=deep))
+        assert (status, "nested" in str(why)) == (400, True), path
     assert said(careful, "/api/requests", BOB, [create("x")] * 501)[0] == 413
     assert said(careful, "/api/requests", BOB, [{}] * 501)[0] == 400
 

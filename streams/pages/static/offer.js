@@ -115,7 +115,7 @@ async function accepted(request) {
 function claim(id) {
   const service = el("select", { id: "service" }, SERVICES.map((one) => el("option", {}, one)));
   const holder = el("input", { id: "holder", required: true });
-  const ends = el("input", { id: "ends-at", placeholder: "2026-12-31T23:59:59+05:30" });
+  const ends = el("input", { id: "ends-at", placeholder: "2030-12-31T23:59:59+05:30" });
   return {
     title: "Claim for a service", verb: "Claim",
     fields: [el("label", {}, "Service", service), el("label", {}, "Campaign or program", holder), el("label", {}, "Campaign's end, if it has one", ends)],
@@ -149,7 +149,7 @@ function revoke(id) {
 }
 
 // A CSV's header and rows; quotes as RFC 4180 has them.
-export function readCsv(text) {
+function readCsv(text) {
   const rows = [];
   let row = [], cell = "", quoted = false;
   for (let at = 0; at < text.length; at += 1) {
