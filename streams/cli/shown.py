@@ -29,7 +29,7 @@ def _state(one: dict[str, Any]) -> str:
 
 
 def _definition(offer: dict[str, Any]) -> str:
-    """Without what sets nothing."""
+    """Without what sets nothing; a zero sets something."""
     text: str = yaml.safe_dump(_set(offer), sort_keys=False, allow_unicode=True, width=100)
     return text.rstrip()
 
@@ -37,7 +37,11 @@ def _definition(offer: dict[str, Any]) -> str:
 def _set(content: Any) -> Any:
     if isinstance(content, dict):
         kept = {name: _set(inner) for name, inner in content.items()}
-        return {name: inner for name, inner in kept.items() if inner not in (None, [], {}, False)}
+        return {
+            name: inner
+            for name, inner in kept.items()
+            if inner is not False and inner not in (None, [], {})  # but zeros: 0 == False
+        }
     return [_set(inner) for inner in content] if isinstance(content, list) else content
 
 

@@ -51,11 +51,13 @@ def tail(
     **wanted: Any,
 ) -> None:  # fmt: skip
     """Outcomes as they are committed, in colour; plain where nobody looks. Stop it with Ctrl-C."""
+    if reminders:
+        _refuse_of_outcomes(lanes, wanted)
     settings = read_settings()
     topics = [_LANES[name].outcomes for name in lanes or _LANES]
     try:
         for said in _read(settings, [REMINDERS] if reminders else topics, since_start, follow):
-            if reminders or _fits(said, wanted):
+            if _fits(said, wanted):
                 _print(said, as_json)
     except KeyboardInterrupt:
         sys.exit(0)
@@ -89,6 +91,16 @@ def _coming(settings: Settings, topics: list[Topic], since_start: bool) -> Itera
             sys.stdout.flush()
     finally:
         client.close()
+
+
+def _refuse_of_outcomes(lanes: tuple[str, ...], wanted: dict[str, Any]) -> None:
+    """Triggers have neither a lane nor a type, and nothing decided them."""
+    result = wanted["result"]
+    given = {"--lane": lanes, "--type": wanted["types"], "--reason": wanted["reasons"],
+             f"--{result}": result}  # fmt: skip
+    wrong = [option for option, content in given.items() if content]
+    if wrong:
+        raise click.UsageError(f"{', '.join(wrong)}: of outcomes only, not with --reminders")
 
 
 def _fits(said: dict[str, Any], wanted: dict[str, Any]) -> bool:

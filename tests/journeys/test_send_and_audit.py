@@ -3,10 +3,11 @@
 import json
 from collections.abc import Iterator
 
+import orjson
 import pytest
 from redis import Redis
 
-from schemas.topics import ISSUE, REDEEM, Lane
+from schemas.topics import ISSUE, MAX_RECORD_BYTES, REDEEM, Lane
 from state.keys import base
 from state.records import counts_of, record
 from streams.client import new_request
@@ -39,6 +40,14 @@ def world(running_servers: Servers) -> Iterator[World]:
 
 def ndjson(*requests: Said) -> str:
     return "".join(json.dumps(request) + "\n" for request in requests)
+
+
+def nested(levels: int) -> Said | None:
+    """An object in an object, and so on."""
+    content: Said | None = None
+    for _ in range(levels):
+        content = {"x": content}
+    return content
 
 
 def waiting(world: World, lane: Lane) -> int:
@@ -104,6 +113,7 @@ def test_send_names_every_bad_line_and_sends_nothing(world: World) -> None:
     # given
     before = [waiting(world, lane) for lane in (ISSUE, REDEEM)]
     text = ndjson(issue("a")) + "no json\n\n[1]\n" + ndjson({"type": "isue"}, redeem("C", "a"))
+    text += ndjson(issue("a", note="x" * MAX_RECORD_BYTES), issue("a", note=nested(300)))
 
     # when
     sent = world.run("send", "--wait", written(world, "bad.ndjson", text))
@@ -111,11 +121,30 @@ def test_send_names_every_bad_line_and_sends_nothing(world: World) -> None:
     # expect
     assert sent.returncode == 2
     assert [line.split(": ")[1] for line in sent.stderr.splitlines()[:-1]] == [
-        "bad.ndjson:2", "bad.ndjson:4", "bad.ndjson:5",
+        "bad.ndjson:2", "bad.ndjson:4", "bad.ndjson:5", "bad.ndjson:7", "bad.ndjson:8",
     ]  # fmt: skip
     assert sent.stdout == ""
     assert world.reasons(create("after-bad")) == ["accepted"]  # the worker is at work
     assert [waiting(world, lane) for lane in (ISSUE, REDEEM)] == before
+
+
+def test_the_largest_and_the_deepest_line_are_for_the_worker_to_judge(world: World) -> None:
+    # given
+    world.ask(create("filled"))
+    short = issue("a", "filled", note="")
+    room = MAX_RECORD_BYTES - 77 - len("a") - len(orjson.dumps(short))
+    too_much = room + 4  # for Kafka itself: 3 bytes are for longer keys
+    large, larger = (short | {"note": "x" * count} for count in (room, too_much))
+    deep = issue("b", "filled", note=nested(253))
+
+    # when
+    sent = world.run("send", "--wait", written(world, "filled.ndjson", ndjson(large, deep)))
+    refused = world.run("send", written(world, "overfull.ndjson", ndjson(deep, larger)))
+
+    # expect
+    assert [one["reason"] for one in lines(sent)] == ["invalid_request", None]
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("Error: overfull.ndjson:2: 2,097,079 bytes are more than")
 
 
 # Audit, rebuild -----------------------------------------------------------------------------------

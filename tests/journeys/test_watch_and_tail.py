@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from schemas.topics import OFFERS, REDEEM
+from schemas.topics import OFFERS, REDEEM, REMINDERS
 from streams.client import new_request
 from tests.servers import Servers
 from tests.world import Listener, World, create, issue, organisation, redeem
@@ -61,6 +61,30 @@ def test_tail_has_each_outcome_and_its_filters(world: World) -> None:
     of_one = lines(world, *tail, "--customer", "c-1", "--accepted")
     assert [said["type"] for said in of_one] == ["issue", "redeem", "redeem"]
     assert len(lines(world, *tail, "--reason", "coupon_redeemed")) == 1
+
+
+#: What each reminder has of what is looked for: two of coupons, one to POCs.
+TRIGGERS = [
+    {"reminder_id": "1", "offer_id": "a", "customer_id": "c-1", "code": "A1"},
+    {"reminder_id": "2", "offer_id": "b", "customer_id": "c-1", "code": "B1"},
+    {"reminder_id": "3", "offer_id": "b", "customer_id": None, "code": None},
+]
+
+
+def test_tail_finds_reminders_by_what_they_have(world: World) -> None:
+    # given
+    world.lay(REMINDERS, *(json.dumps(trigger).encode() for trigger in TRIGGERS))
+
+    # when
+    tail = ("tail", "--reminders", "--no-follow", "--json")
+    found = [
+        sorted(trigger["reminder_id"] for trigger in lines(world, *tail, *wanted))
+        for wanted in ([], ["--offer", "b"], ["--customer", "c-1"], ["--code", "A1"],
+                       ["--offer", "b", "--customer", "c-1"])
+    ]  # fmt: skip
+
+    # expect
+    assert found == [["1", "2", "3"], ["2", "3"], ["1", "2"], ["1"], ["2"]]
 
 
 @pytest.mark.parametrize("option", ["--type", "--reason"])
