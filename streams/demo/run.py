@@ -58,9 +58,9 @@ class Tally:
 @contextmanager
 def worker_process(settings: Settings) -> Iterator[Path]:
     """A worker of its own process until the block ends. Gives its log's path."""
-    mine = {name: str(value) for name, value in settings.model_dump(exclude_none=True).items()}
-    mine["code_secret"] = settings.secret()
-    environment = os.environ | {f"REDEEMONCE_{name.upper()}": text for name, text in mine.items()}
+    environment = {
+        **os.environ, **settings.environment(), "REDEEMONCE_CODE_SECRET": settings.secret(),
+    }  # fmt: skip
     log = Path(tempfile.mkstemp(prefix="redeemonce-worker-", suffix=".log")[1])
     with log.open("wb") as output:
         process = subprocess.Popen(

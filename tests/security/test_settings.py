@@ -130,6 +130,26 @@ def test_secrets_may_be_files(bare: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert found.operator_token.get_secret_value() == "a token of the environment"
 
 
+def test_another_process_reads_the_same_settings(bare: pytest.MonkeyPatch, folder: Path) -> None:
+    code, kafka, redis, _, token = SECRETS
+    given = {
+        "CODE_SECRET": code,
+        "OPERATOR_TOKEN": token,
+        "OPERATORS": f"anna:manage:{token}",
+        "KAFKA_SSL_KEY_PASSWORD": KEY_PASSWORD,
+        "REDIS_USERNAME": "u",
+        "REDIS_PASSWORD": redis,
+        "REDIS_SSL_CA": "{folder}/ours-ca.crt",
+        "PAGES_OPEN": "false",
+        "POCS": "a, b",
+    }
+    found = read(bare, folder, given | REDISS | SASL | CERTIFICATE | {"KAFKA_SASL_PASSWORD": kafka})
+
+    for name, value in found.environment().items():
+        bare.setenv(name, value)
+    assert read_settings() == found
+
+
 def test_no_secret_is_in_what_settings_look_like(bare: pytest.MonkeyPatch, folder: Path) -> None:
     code, kafka, redis, _, token = SECRETS
     given = {"CODE_SECRET": code, "REDIS_PASSWORD": redis, "OPERATOR_TOKEN": token}
