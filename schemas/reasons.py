@@ -80,6 +80,3 @@ PRECEDENCE: dict[str, tuple[Reason, ...]] = {
     "remind": _listed(""),
     "remind_pocs": _listed(""),
 }
-
-#: Answers that are given anew each time, because nothing was decided about an offer.
-NOT_REMEMBERED = frozenset({Reason.INVALID_REQUEST, Reason.OFFER_NOT_FOUND, Reason.CODE_NOT_FOUND})

@@ -18,7 +18,10 @@ def configure() -> None:
     if not os.environ.get(ENDPOINT):
         return
     if find_spec("opentelemetry.exporter") is None:
-        leave(f"{ENDPOINT} is set, and what sends traces isn't there: install redeemonce[traces]")
+        leave(
+            f"{ENDPOINT} is set, and what sends traces isn't there: "
+            "pip install --editable '.[traces]'"
+        )
     from opentelemetry import trace
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import Resource

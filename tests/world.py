@@ -321,6 +321,5 @@ def one_worker(servers: Addresses, name: str) -> Iterator[World]:
         made.close()
 
 
-__all__ = ["Found", "Listener", "World", "consumer", "create", "ends_of", "free_port", "issue",
-           "offer", "one_worker", "organisation", "partitions_of", "read_all", "redeem",
-           "wait_for"]  # fmt: skip
+__all__ = ["Found", "Listener", "World", "create", "free_port", "issue", "offer", "one_worker",
+           "organisation", "read_all", "redeem", "wait_for"]  # fmt: skip

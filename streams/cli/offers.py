@@ -75,7 +75,7 @@ def show(offer_id: str, as_json: bool) -> None:
 @click.argument("offer_id")
 @click.option("--service", required=True, type=SERVICES)
 @click.option("--holder", required=True, help="The service's campaign or program.")
-@click.option("--ends-at", help="End of the campaign, such as 2026-12-31T23:59:59+05:30.")
+@click.option("--ends-at", help="End of the campaign, such as 2030-12-31T23:59:59+05:30.")
 @actor_option
 @json_option
 def claim(

@@ -1,5 +1,6 @@
 """The audit of what a desk was asked, beside its ledger in Redis; offers of every way of codes."""
 
+import time
 from typing import Any
 
 import orjson
@@ -54,6 +55,9 @@ OFFERS_BY_ID: dict[str, dict[str, Any]] = {
 
 
 def audited(desk: Desk, settings: Settings) -> Findings:
+    """At the desk's time: of what requests are remembered, only the latest are compared."""
+    offset = desk.now // 1_000 - int(time.time())
+    settings = settings.model_copy(update={"clock_offset_seconds": offset})
     findings = Findings()
     history = History(settings, findings)
     for till_id, entity in TILLS.items():

@@ -88,6 +88,9 @@ def change(keys: Keys, what: str) -> None:
         keys.record("coupons:2:0", "1", lambda coupon: [*coupon[:8], 1, *coupon[9:]])
     elif what == "no coupon":
         client.hdel(f"{base}coupons:2:0", "1")
+    elif what == "request":
+        [remembered] = client.scan_iter(match=f"{base}requests:*")
+        client.hdel(remembered, client.hkeys(remembered)[0])
     elif what == "taken by":
         keys.customer(2, "c-1", lambda record: [*record[:2], 0, *record[4:]])
     else:
@@ -140,6 +143,7 @@ def full(desk: Desk) -> Desk:
         ("no coupon", "lacks coupon 1 of offer export"),
         ("taken by", "customer c-1 of offer export redeemed [] without being"),
         ("uploaded for", "customer c-2 of offer up lacks the uploaded coupons [3]"),
+        ("request", "remembers 10 requests of the days from"),
     ],
 )  # fmt: skip
 def test_what_is_changed_in_redis_is_named(
