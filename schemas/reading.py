@@ -152,7 +152,8 @@ _MEANING = {
 
 def explain(error: Any) -> str:
     """One of pydantic's errors in words that name what is expected."""
-    return _MEANING.get(error.get("ctx", {}).get("pattern")) or str(error["msg"])
+    more = error.get("ctx", {})
+    return _MEANING.get(more.get("pattern")) or str(more.get("error") or error["msg"])
 
 
 def first_error(error: ValidationError) -> str:

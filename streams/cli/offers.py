@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from pydantic import TypeAdapter, ValidationError
 
-from schemas.times import to_second
+from schemas.reading import explain
+from schemas.requests import RealMoment
 from streams.cli.common import FILE, SERVICES, actor_option, ledger_of, offer_fields
 from streams.cli.files import read_column, read_offers
 from streams.cli.output import json_option, print_json, print_outcomes, refuse_input
@@ -84,9 +86,10 @@ def claim(
     """Take an offer for one service; nobody else can use it from then on."""
     if ends_at is not None:
         try:
-            to_second(ends_at)
-        except ValueError as error:
-            raise click.BadParameter(str(error), param_hint="--ends-at") from None
+            TypeAdapter(RealMoment).validate_python(ends_at)
+        except ValidationError as error:
+            why = explain(error.errors()[0])
+            raise click.BadParameter(why, param_hint="--ends-at") from None
     request = new_request(
         "claim", offer_id=offer_id, actor=actor, service=service, holder=holder, ends_at=ends_at
     )
