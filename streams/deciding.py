@@ -26,6 +26,12 @@ _PAUSE_S = 0.2
 PIECE_RECORDS = {"redeem": 250, "issue": 250, "revoke": 50, "offers": 1, "reminders": 1}
 #: And bytes, unless it is one record.
 PIECE_BYTES = 1 << 18
+#: What a content that nobody thought of makes a rule raise. Not what the machine does (MemoryError,
+#: OSError): that says nothing about the request, and is no reason to refuse it.
+_STUMBLES = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError,
+    ValueError,
+)  # fmt: skip
 #: Pieces that wait for Redis, so that it never waits for the next one.
 PIECES_AHEAD = 2
 
@@ -169,7 +175,7 @@ class Decider:
         ]
         try:
             return self.work.judge(readable)
-        except Exception:
+        except _STUMBLES:
             return self._one_by_one(part, requests)
 
     def _one_by_one(self, part: Part, requests: list[Any]) -> Sequence[Operation]:
@@ -181,7 +187,7 @@ class Decider:
                 continue
             try:
                 operations += self.work.judge([(record.offset, request)])
-            except Exception as error:
+            except _STUMBLES as error:
                 place = f"{self.work.lane.name} {part.partition}:{record.offset}"
                 logger.exception("The request at %s can't be judged; it is refused", place)
                 detail = f"request: can't be judged: {type(error).__name__}: {error}"

@@ -215,13 +215,12 @@ def fingerprint_of(request: dict[str, Any]) -> bytes:
     if kind == "export":
         return fingerprint(kind, actor, request["count"])
     if kind == "claim":
-        claim = claimed(request)
-        return fingerprint(kind, actor, claim and {**claim, "ends_moment": False})
+        return fingerprint(kind, actor, {**packed_claim(request), "ends_moment": False})
     approved = [request["approved_by"]] if request.get("approved_by") else []
     offer = shape_of({"offer_id": request["offer_id"], **request["offer"]})
     # With what it leaves to defaults, where it can be read.
     written = offer.model_dump(mode="json") if offer else request["offer"]
-    return fingerprint(kind, actor, written, None, *approved)
+    return fingerprint(kind, actor, written, *approved)
 
 
 def uploaded(request: dict[str, Any]) -> list[list[str]]:

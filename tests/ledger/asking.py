@@ -6,6 +6,8 @@ from streams.client import new_request
 from tests.world import offer
 
 Request = dict[str, Any]
+#: How an offer sets no limit to the uses of a coupon.
+UNLIMITED = {"uses_per_coupon": "unlimited"}
 
 
 def edit(offer_id: str = "o", **sections: Any) -> Request:

@@ -28,6 +28,7 @@ from streams.remind import Reminding
 from streams.revoke import Revoking
 from streams.settings import Settings
 from tests.ledger.asking import Request
+from tests.world import issue
 
 Said = dict[str, Any]
 #: Milliseconds since 1970: a noon in November 2026, the worker's clock unless a test sets it.
@@ -288,3 +289,10 @@ def _unreadable(wrong: Unreadable) -> Said:
         "reason": "invalid_request", "detail": wrong.detail, "replayed": False,
         "decided_at": "2026-11-21T00:00:00.000Z",
     }  # fmt: skip
+
+
+def code_of(desk: Desk, customer_id: str = "c-1", **asked: Any) -> str:
+    """The code of a coupon the customer is given."""
+    [issued] = desk.ask(issue(customer_id, **asked))
+    assert issued["outcome"] == "accepted", issued
+    return str(issued["code"])

@@ -4,18 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.ledger.asking import claim, edit, reverse, revoke
-from tests.ledger.desk import Desk
+from tests.ledger.asking import UNLIMITED, claim, edit, reverse, revoke
+from tests.ledger.desk import Desk, code_of
 from tests.world import create, issue, redeem
-
-UNLIMITED = {"uses_per_coupon": "unlimited"}
-
-
-def code_of(desk: Desk, customer_id: str = "c-1", **asked: Any) -> str:
-    """The code of a coupon the customer is given."""
-    [issued] = desk.ask(issue(customer_id, **asked))
-    assert issued["outcome"] == "accepted", issued
-    return str(issued["code"])
 
 
 def redeemed_at(desk: Desk, code: str, *moments: str, customer_id: str | None = "c-1") -> list[str]:

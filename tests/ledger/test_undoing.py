@@ -5,17 +5,10 @@ from typing import Any
 import pytest
 
 from tests.ledger.asking import reverse, revoke
-from tests.ledger.desk import Desk
+from tests.ledger.desk import Desk, code_of
 from tests.world import create, issue, redeem
 
 END = "2026-11-22T23:59:59+05:30"
-
-
-def code_of(desk: Desk, customer_id: str = "c-1", **asked: Any) -> str:
-    """The code of a coupon the customer is given."""
-    [issued] = desk.ask(issue(customer_id, **asked))
-    assert issued["outcome"] == "accepted", issued
-    return str(issued["code"])
 
 
 def redeemed_at(desk: Desk, code: str, *moments: str, customer_id: str | None = "c-1") -> list[str]:
