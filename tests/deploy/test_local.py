@@ -35,10 +35,14 @@ REPOSITORY = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The directory of the stack that most tests here share."""
+    """The directory of the stack that most tests here share. Its ports aren't the usual ones: while
+    a server is killed here, tests beside these might start another on them."""
     folder = tmp_path_factory.mktemp("shared stack")
-    yield folder
-    down(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        for server in (kafka, redis):
+            patch.setattr(server, "USUAL_PORT", choose_port())
+        yield folder
+        down(folder)
 
 
 @pytest.fixture
