@@ -2,13 +2,14 @@
 `record` makes one; `values_of` here and in lua/prelude.lua reads it."""
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any, NamedTuple
 
 import msgpack
 
 #: What lies in Redis, by its number. With each change of a record or key it is raised by one: a
 #: ledger of another layout is made again from the outcomes.
-LAYOUT = 8
+LAYOUT = 9
 #: Coupons that one request to remind goes through: 16 hashes of 64.
 RUN_COUPONS = 1_024
 
@@ -19,7 +20,8 @@ def runs_of(first: int, size: int) -> range:
 
 
 class Coupon(NamedTuple):
-    """A coupon's record; what follows are its redemptions, each with the fields of `Use`."""
+    """A coupon's record; what follows are its redemptions, each with the fields of `Use`. Where
+    there are none, what is False at its end is left out: most of a ledger are such coupons."""
 
     recipient: str  # customer_id, '' for none
     starts: int  # seconds since 1970
@@ -41,11 +43,23 @@ class Use(NamedTuple):
 
 class Customer(NamedTuple):
     """One customer's dealings with one offer, by local days: how many values each list has. The
-    lists follow, and then those redeemed: day, count, day, count, ..."""
+    lists follow, and then those redeemed: day, count, day, count, ...
+
+    A record begins with `issued` and has no other length, or, where one of the others isn't 0, with
+    -1 and all three."""
 
     issued: int  # serial, day, serial, day, ...
     uploaded: int  # serials of codes uploaded for them, if their upload took effect
     taken: int  # serials without a recipient that they redeemed
+
+
+class Lists(NamedTuple):
+    """What the lists of a customer's record hold."""
+
+    issued: list[int]
+    uploaded: list[int]
+    taken: list[int]
+    redeemed: list[int]
 
 
 class Range(NamedTuple):
@@ -108,11 +122,36 @@ def record(values: Iterable[Any]) -> bytes:
     return b"".join(map(_pack, values))
 
 
+def coupon_record(coupon: Coupon) -> bytes:
+    """Of one without redemptions."""
+    width = len(coupon)
+    while coupon[width - 1] is False:
+        width -= 1
+    return record(coupon[:width])
+
+
 def values_of(packed: bytes) -> list[Any]:
     """What `record` packed."""
     values = msgpack.Unpacker()
     values.feed(packed)
     return [*values]
+
+
+def coupon_of(packed: bytes) -> tuple[Coupon, list[list[Any]]]:
+    """A coupon and the values of each of its redemptions, in the order of `Use`."""
+    values, width = values_of(packed), len(Coupon._fields)
+    coupon = Coupon(*values[:width], *[False] * (width - len(values)))
+    uses, width = values[width:], len(Use._fields)
+    return coupon, [uses[i : i + width] for i in range(0, len(uses), width)]
+
+
+def lists_of(packed: bytes) -> Lists:
+    """What a customer's record lists."""
+    values = iter(values_of(packed))
+    first = next(values)
+    lengths = Customer(*islice(values, 3)) if first == -1 else Customer(first, 0, 0)
+    issued, uploaded, taken = ([*islice(values, length)] for length in lengths)
+    return Lists(issued, uploaded, taken, [*values])
 
 
 def counts_of(packed: bytes | None) -> Counts:

@@ -20,13 +20,12 @@ from schemas.topics import OFFERS, Lane
 from state.catalogue import code_length, fixed_codes, limits_of, series_of
 from state.decided import as_declared, or_false, packed_claim, rest_of, serial_of
 from state.keys import code_key, customer_key, request_key
-from state.records import RUN_COUPONS, Coupon, Customer, record
+from state.records import RUN_COUPONS, Coupon, coupon_record, record
 from state.tables import BucketOf, generation_of, remembered_at, seconds_to_live
 
 Fact = list[Any]
 #: What an offer counts: restored by the facts that follow it.
 #: Who was issued one coupon: its serial and day follow.
-_NEW_CUSTOMER = Customer(issued=2, uploaded=0, taken=0)
 _pack = msgpack.Packer(use_bin_type=False, autoreset=True).pack
 #: A batch is decided at one moment.
 _decided_ms = lru_cache(maxsize=1024)(milliseconds_of)
@@ -155,7 +154,7 @@ class Restorer:
         self._issues[said["offer_id"]].append((serial, coupon))
         if change["expires"] is not None:
             self._ends[said["offer_id"]][serial // RUN_COUPONS, change["expires"]] = serial
-        self._customers += (self._bucket_of(key), key, record((*_NEW_CUSTOMER, serial, day)))
+        self._customers += (self._bucket_of(key), key, record((2, serial, day)))
 
     def _coupon(
         self, said: dict[str, Any], change: dict[str, Any], issued: dict[str, Any]
@@ -163,7 +162,7 @@ class Restorer:
         customer = said["customer_id"]
         key = customer_key(self._numbers[said["offer_id"]], customer)
         coupon = Coupon(customer, issued["starts"], or_false(issued["expires"]), revoked=False)
-        return serial_of(said), record(coupon), key, change["day"]
+        return serial_of(said), coupon_record(coupon), key, change["day"]
 
     def _redeem(self, said: dict[str, Any], change: dict[str, Any]) -> None:
         offer_id, customer = said["offer_id"], said["customer_id"]

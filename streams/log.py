@@ -55,6 +55,10 @@ ASSIGNMENT = "range"
 #: One that was away meanwhile leaves a dead entry among the group coordinators, and the next
 #: `send_offsets_to_transaction` waits on that for good, whatever its own time-out says.
 COORDINATOR_MS = 6_000
+#: The first pause before a request that the broker refuses for now is sent again. That is what it
+#: does with a transaction's first one while it still writes the markers of the last, for a few ms:
+#: librdkafka's own 100 ms would be the wait of every till meanwhile. Each further pause is longer.
+RETRY_MS = 2
 _ATTEMPTS = 4
 #: Seconds until a server that doesn't answer is asked again, up to a deadline. A partition that
 #: waits for the ledger keeps the whole group waiting, one call of Kafka only this worker.
@@ -102,6 +106,7 @@ class Log:
             transactional_id=name,
             transaction_timeout_ms=TRANSACTION_MS,
             linger_ms=2,
+            retry_backoff_ms=RETRY_MS,
             topic_metadata_refresh_interval_ms=COORDINATOR_MS // 3,
             metadata_max_age_ms=COORDINATOR_MS,
         )

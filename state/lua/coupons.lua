@@ -4,13 +4,27 @@ local function coupons_key(offer, bucket)
   return base .. 'coupons:' .. offer.number .. ':' .. text(bucket)
 end
 
+-- Without redemptions, what is False at the end of a record is left out.
+local function coupon_in(packed)
+  local coupon = values_of(packed)
+  for i = #coupon + 1, COUPON.width do coupon[i] = false end
+  return coupon
+end
+
+local function coupon_record(coupon)
+  local last = #coupon
+  if last > COUPON.width then return record_of(coupon) end
+  while not coupon[last] do last = last - 1 end
+  return pack(unpack(coupon, 1, last))
+end
+
 local function coupon_of(offer, serial)
   local coupon = offer.coupons[serial]
   if coupon ~= nil then return coupon end
   coupon = false
   if offer.uploaded or serial < offer.written then
     local packed = call('HGET', coupons_key(offer, floor(serial / 64)), texts[serial % 64])
-    coupon = packed and values_of(packed)
+    coupon = packed and coupon_in(packed)
   end
   if not coupon and #offer.ranges > 0 then coupon = unwritten_coupon(offer, serial) end
   offer.coupons[serial] = coupon
@@ -35,7 +49,7 @@ local function collect_coupons()
       of_offer, bucket = offer, floor(serial / 64)
       key = coupons_key(offer, bucket)
     end
-    write(key, texts[serial % 64], record_of(offer.coupons[serial]))
+    write(key, texts[serial % 64], coupon_record(offer.coupons[serial]))
   end
 end
 

@@ -5,7 +5,7 @@ local function customer_of(key)
   local record = records[key]
   if not record then
     local packed = get(customers, key)
-    record = packed and values_of(packed) or { 0, 0, 0 }
+    record = packed and values_of(packed) or { 0 }
     records[key] = record
   end
   return record
@@ -13,23 +13,36 @@ end
 
 local function keep_customer(key, record) put(customers, key, record_of(record)) end
 
--- A record begins with how many values each of its lists has, but for the last, `redeemed`: where is
--- the first, where the last of this one?
+-- A record begins with how many values `issued` has, and has no list beside that and the last,
+-- `redeemed`; or with -1, and how many each has but for the last.
+local MORE = 1 + CUSTOMER.width     -- how many values stand before the lists then
+
+-- Where is the first value of a list, where the last?
 local function list_in(record, list)
-  local first = CUSTOMER.width + 1
-  for before = 1, list - 1 do first = first + record[before] end
-  return first, first + record[list] - 1
+  if record[1] >= 0 then
+    local last = 1 + record[1]
+    return list == CUSTOMER.issued and 2 or last + 1, last
+  end
+  local first = MORE + 1
+  for before = 1, list - 1 do first = first + record[1 + before] end
+  return first, first + record[1 + list] - 1
 end
 
 local function redeemed_from(record)
-  return CUSTOMER.width + 1 + record[CUSTOMER.issued] + record[CUSTOMER.uploaded]
-       + record[CUSTOMER.taken]
+  if record[1] >= 0 then return 2 + record[1] end
+  return MORE + 1 + record[1 + CUSTOMER.issued] + record[1 + CUSTOMER.uploaded]
+       + record[1 + CUSTOMER.taken]
 end
 
 local function add_to(record, list, value)
+  if record[1] >= 0 and list ~= CUSTOMER.issued then
+    table.insert(record, 1, -1)
+    for _ = 2, CUSTOMER.width do table.insert(record, 2 + CUSTOMER.issued, 0) end
+  end
   local _, last = list_in(record, list)
   table.insert(record, last + 1, value)
-  record[list] = record[list] + 1
+  local length = record[1] >= 0 and 1 or 1 + list
+  record[length] = record[length] + 1
 end
 
 -- serial, day, serial, day, ... of all a customer was issued, by request or by upload.

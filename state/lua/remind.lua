@@ -4,7 +4,7 @@ local function read_run(offer, first, last)
   for bucket = floor(first / 64), floor(last / 64) do
     local found = call('HGETALL', coupons_key(offer, bucket))
     for i = 1, #found, 2 do
-      offer.coupons[bucket * 64 + tonumber(found[i])] = values_of(found[i + 1])
+      offer.coupons[bucket * 64 + tonumber(found[i])] = coupon_in(found[i + 1])
     end
   end
   for serial = first, last do

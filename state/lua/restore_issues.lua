@@ -52,7 +52,7 @@ local function issued_to_customers(list)
       customers.entries = customers.entries + 1
     else
       local given, record = values_of(list[i + 2]), customer_of(key)
-      note_issued(record, given[CUSTOMER.width + 1], given[CUSTOMER.width + 2])
+      note_issued(record, given[2], given[3])
       keep_customer(key, record)
     end
   end

@@ -55,7 +55,7 @@ local function look_up_coupons(offer, list, width)
       local found = get_fields(coupons_key(offer, bucket), fields)
       for i = first, last, width do
         local packed, serial = found[(i - first) / width + 1], list[i]
-        if packed and not offer.coupons[serial] then offer.coupons[serial] = values_of(packed) end
+        if packed and not offer.coupons[serial] then offer.coupons[serial] = coupon_in(packed) end
       end
     end
     first = last + width
@@ -88,7 +88,7 @@ end
 -- A coupon that a common code gave with its redemption, whose fact comes after it.
 function facts.given(offer, serial, packed, customer_key, day)
   local known = coupon_of(offer, serial)
-  local coupon = values_of(packed)
+  local coupon = coupon_in(packed)
   for i = COUPON.width + 1, known and #known or 0 do coupon[i] = known[i] end
   note_end(offer, serial, coupon[COUPON.expires])
   keep_coupon(offer, serial, coupon)

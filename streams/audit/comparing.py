@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 from schemas.topics import LANES
 from state.keys import LANE_LETTERS
-from state.records import Coupon, Use, values_of
+from state.records import coupon_of, lists_of
 from streams.audit.growing import Tables
 from streams.audit.history import History
 from streams.audit.model import Customer as CustomerModel
 from streams.audit.model import OfferModel, Unwritten
 from streams.audit.offers_compared import compare_offer, compare_registers
-from streams.audit.redis_state import SINGLE, RedisState, lists_of
+from streams.audit.redis_state import SINGLE, RedisState
 from streams.audit.reminding import RUN
 from streams.audit.uploads_compared import UploadsComparison
 from streams.audit.verdict import Findings, Progress
@@ -126,9 +126,7 @@ class Comparison:
                 self._wrong(f"lacks {name}")
 
     def _coupon(self, offer: OfferModel, serial: int, packed: bytes) -> None:
-        values, width = values_of(packed), len(Use._fields)
-        found, rest = Coupon(*values[: len(Coupon._fields)]), values[len(Coupon._fields) :]
-        found_uses = [rest[i : i + width] for i in range(0, len(rest), width)]
+        found, found_uses = coupon_of(packed)
         coupon = offer.coupons.pop(serial, None) or offer.coupon(serial)
         name = f"coupon {serial} of offer {offer.offer_id}"
         if coupon is None:

@@ -2,14 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgpack
 import redis
 
 from state import keys
-from state.records import Customer, values_of
 from streams.audit.verdict import AuditError
 from streams.settings import Settings
 
@@ -110,23 +108,6 @@ class RedisState:
 def unpacked(packed: bytes) -> Any:
     """A field as the ledger writes it."""
     return msgpack.unpackb(packed)
-
-
-class Lists(NamedTuple):
-    """What a customer's record lists: see `state.records.Customer`."""
-
-    issued: list[int]
-    uploaded: list[int]
-    taken: list[int]
-    redeemed: list[int]
-
-
-def lists_of(packed: bytes) -> Lists:
-    """A customer's record: how long each list but the last is, then the lists."""
-    values = values_of(packed)
-    rest = iter(values[len(Customer._fields) :])
-    issued, uploaded, taken = ([*islice(rest, n)] for n in values[: len(Customer._fields)])
-    return Lists(issued, uploaded, taken, [*rest])
 
 
 def _away(error: Exception) -> AuditError:

@@ -14,8 +14,8 @@ from tests.faults.topics_seen import Ends
 _COUPONS_A_HASH, _ENTRIES_A_BUCKET = 64, 32
 _LETTERS = {"o": "offers", "i": "issue", "r": "redeem", "k": "revoke", "m": "reminders"}
 _KEYS_A_CALL = 500
-#: Values at the beginning of a coupon's record, of each redemption of it, and at the beginning of a
-#: customer's record.
+#: Values at the beginning of a coupon's record (fewer where it has no redemption), of each
+#: redemption of it, and how many lengths a customer's record has after a -1.
 HEAD, WIDTH, LENGTHS = 4, 7, 3
 #: What an offer's counts are, in their order.
 COUNTS = ("issued", "skipped", "redeemed", "sequence", "watermark", "discounted", "revenue",
@@ -138,8 +138,8 @@ class LedgerSeen:
             number, _, part = name.partition(":")
             for field, packed in fields.items():
                 serial = int(part) * _COUPONS_A_HASH + int(field)
-                (recipient, starts, _, revoked), *uses = in_parts(values_of(packed))
-                record = [recipient, starts, revoked, sorted(uses, key=repr)]
+                (recipient, starts, *more), *uses = in_parts(values_of(packed))
+                record = [recipient, starts, more[1:] == [True], sorted(uses, key=repr)]
                 offer = offers[number].offer_id if number in offers else number
                 title = f"coupon {serial} of {offer}"
                 self._differs("coupons", title, record, left.pop((number, serial), None))
@@ -246,9 +246,12 @@ def in_parts(coupon: list[Any]) -> list[list[Any]]:
 
 
 def in_lists(customer: list[Any]) -> Iterator[list[Any]]:
-    """The lists of which it begins with the lengths, but for the last one's."""
-    rest = iter(customer[LENGTHS:])
-    for length in customer[:LENGTHS]:
+    """The lists of which it begins with the lengths, but for the last one's, after a -1; or with
+    that of the first, where those between are empty."""
+    rest = iter(customer)
+    first = next(rest)
+    lengths = [*islice(rest, LENGTHS)] if first == -1 else [first, *[0] * (LENGTHS - 1)]
+    for length in lengths:
         yield [*islice(rest, length)]
     yield [*rest]
 

@@ -8,8 +8,7 @@ import orjson
 
 from state.layout import Decision, OfferNow, Resent, Uploaded
 from state.ledger import Ledger
-from state.records import counts_of, values_of
-from streams.audit.redis_state import lists_of
+from state.records import counts_of, lists_of, values_of
 
 #: Gone or new after a restore by their nature: what of a batch wasn't committed, who claimed a
 #: partition, what belongs to one opening of the server, and how many buckets were made ahead.

@@ -92,10 +92,10 @@ def change(keys: Keys, what: str) -> None:
         [remembered] = client.scan_iter(match=f"{base}requests:*")
         client.hdel(remembered, client.hkeys(remembered)[0])
     elif what == "taken by":
-        keys.customer(2, "c-1", lambda record: [*record[:2], 0, *record[4:]])
+        keys.customer(2, "c-1", lambda record: [*record[:3], 0, *record[5:]])
     else:
         assert what == "uploaded for"
-        keys.customer(1, "c-2", lambda record: [record[0], 0, 0])
+        keys.customer(1, "c-2", lambda _: [0])
 
 
 @pytest.fixture
