@@ -40,18 +40,20 @@ def compare_latency(
     ground: Ground, book: Book, kind: str, entrants: Sequence[Entrant],
     paces: Sequence[Pace], runs: int,
 ) -> None:  # fmt: skip
-    """A section for each pace."""
+    """A section for each pace. A round before the first is in none: the broker, a JVM, compiles in
+    it what it does for all of them."""
     chapters = {pace: book.begin(kind, f"{pace.rate:,}", ground) for pace in paces}
     needed = PROBES + sum(pace.count for pace in paces)
-    for run in range(runs):
+    for run in range(-1, runs):
         with ground.organisation(f"latency-{next(_run)}") as world:
             coupons, _ = issue_coupons(ground, world, load.some_customers(needed, run))
             bodies, ours = list(load.redeems(coupons)), Ours(world)
             for entrant in _in_turn(entrants, run):
                 engine = entrant(ours)
                 for found in latency(ground, engine, f"peer-{next(_run)}", bodies, paces):
-                    chapters[found.pace].add(run, engine.name, of_latency(found))
-            for chapter in chapters.values():
+                    if run >= 0:
+                        chapters[found.pace].add(run, engine.name, of_latency(found))
+            for chapter in chapters.values() if run >= 0 else ():
                 chapter.save()
 
 

@@ -68,7 +68,8 @@ KINDS = (
         "latency", "From send to committed outcome",
         "Requests are sent at a steady pace, whatever becomes of them; a wait begins when its "
         "request was due and ends when a reader of committed records has the outcome. Sender and "
-        "reader share the cores, and are the same program for every engine.",
+        "reader share the cores, and are the same program for every engine. A round before the "
+        "first isn't counted: the broker is a JVM too, and compiles in it.",
         "a second", "engine",
         (P50, P99), (LONGEST, *COSTS, SENT, LATE, MISSING, OTHERS), "ours to it",
     ),
