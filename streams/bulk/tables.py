@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from streams.bulk import FileError
+
 #: (line of a CSV or row of a Parquet file, from 1; the cells of the wanted columns)
 Row = tuple[int, tuple[str, ...]]
 
@@ -21,7 +23,7 @@ MOST_CHARACTERS = 64
 _PARQUET_ROWS = 65_536
 
 
-class TableChanged(Exception):
+class TableChanged(FileError):
     """The file is another one than when it was read first."""
 
 

@@ -10,12 +10,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.bulk import FileError
 from streams.bulk.tables import is_parquet
 
 _ROWS_A_GROUP = 65_536
 
 
-class NotWritten(Exception):
+class NotWritten(FileError):
     """A file can't be written; the message says why."""
 
 

@@ -12,6 +12,7 @@ from streams.cli.common import FILE, SERVICES, actor_option, ledger_of, offer_fi
 from streams.cli.files import read_column, read_offers
 from streams.cli.output import json_option, print_json, print_outcomes, refuse_input
 from streams.cli.shown import offer_in_words
+from streams.cli.uploads import audience, stores, upload_codes
 from streams.cli.watch import list_
 from streams.client import ask, new_request
 from streams.code_space import code_space
@@ -28,7 +29,8 @@ def offers() -> None:
     """Create, edit, look at, claim and revoke offers."""
 
 
-offers.add_command(list_)
+for command in (list_, upload_codes, audience, stores):
+    offers.add_command(command)
 
 
 @offers.command()

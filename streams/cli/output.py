@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import orjson
@@ -19,7 +19,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from streams.audit import Verdict
+if TYPE_CHECKING:  # an audit is a lot, and most commands make none
+    from streams.audit import Verdict
 
 F = TypeVar("F", bound=Callable[..., Any])
 console = Console(soft_wrap=True, highlight=False)
@@ -88,7 +89,7 @@ def progress(hidden: bool) -> Progress:
     )  # fmt: skip
 
 
-def print_verdict(verdict: Verdict) -> None:
+def print_verdict(verdict: "Verdict") -> None:
     compared = ", ".join(f"{count:,} {name}" for name, count in verdict.compared.items())
     console.print(f"Audit compared {compared}.")
     for note in verdict.notes:
