@@ -3,11 +3,9 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 import msgpack
-import redis
 
 from state import keys
 from state.calls import Behind, Closed, Decided, Fenced, LedgerAway, LedgerError, Stale, decided
@@ -15,7 +13,7 @@ from state.catalogue import Catalogue
 from state.layout import Head, Operation
 from state.records import Counts, Range, counts_of, runs_of
 from state.restoring import STAMPS_AN_EPOCH, Restoring
-from state.scripts import LOOKUP, PLAN, Script, Transition
+from state.scripts import LOOKUP, PLAN, Transition
 
 __all__ = [
     "Answers",
@@ -31,9 +29,9 @@ __all__ = [
     "Transition",
 ]
 
-#: Of each batch its head and its operations, as a script takes them.
-Packed = list[tuple[bytes, bytes]]
-#: Of each batch what its script answered: a status, how many it told again, each decision.
+#: Pieces of a batch as a script takes them: the heads, and the operations.
+Packed = tuple[bytes, bytes]
+#: Of each piece what the script answered: how many it told again, and each decision.
 Answers = list[list[bytes]]
 
 _REFUSALS = {b"CLOSED": Closed, b"FENCED": Fenced, b"BEHIND": Behind, b"STALE": Stale}
@@ -66,19 +64,19 @@ class Ledger(Restoring):
         transition: Transition,
         batches: Sequence[tuple[Head, Sequence[Operation]]],
     ) -> "asyncio.Future[Answers]":
-        """Start to decide pieces of a batch, of each partition one; `read` what the future holds,
-        which fails as `decide_now` does. They stand on those before them.
+        """Start to decide pieces of a batch, each of another partition; `read` what the future
+        holds, which fails as `decide_now` does. They stand on those before them.
 
         Where an earlier one of the chain failed they aren't asked, which is `LedgerAway`: a piece
         above what the ledger has applied would be taken for lost writes.
         """
-        calls = self._packed(batches)  # here: while the thread does anything, Redis has no work
+        packed = self._packed(batches)  # here: while the thread does anything, Redis has no work
 
         def decide() -> Answers:
             if chain.broken:
                 raise LedgerAway("an earlier piece of the batch was not decided")
             chain.broken = True
-            found = self._ask(transition, calls)
+            found = self._ask(transition, packed)
             chain.broken = False
             return found
 
@@ -87,43 +85,31 @@ class Ledger(Restoring):
     def decide_now(
         self, transition: Transition, batches: Sequence[tuple[Head, Sequence[Operation]]]
     ) -> list[list[Decided]]:
-        """For each batch its decisions, in the order of its operations.
+        """For each piece its decisions, in the order of its operations.
 
-        Raises `LedgerAway`, `Closed`, `Fenced`, `Behind` or `Stale`; then ask again for all of
-        them: what was applied answers the same.
+        Raises `LedgerAway`, `Closed`, `Fenced`, `Behind` or `Stale`: none of them is decided then,
+        or, with the first, maybe all are. Ask again: what was decided answers the same.
         """
         return self.read(self._ask(transition, self._packed(batches)))
 
     def read(self, answers: Answers) -> list[list[Decided]]:
         """For each batch its decisions, from what `decide` came to."""
-        return [[decided(packed) for packed in answer[2:]] for answer in answers]
+        return [[decided(packed) for packed in answer[1:]] for answer in answers]
 
     def _packed(self, batches: Sequence[tuple[Head, Sequence[Operation]]]) -> Packed:
-        return [
-            (self._pack(head), self._pack([*chain.from_iterable(operations)]))
-            for head, operations in batches
-        ]
+        return (
+            self._pack([[*head, len(operations)] for head, operations in batches]),
+            self._pack([value for _, some in batches for one in some for value in one]),
+        )
 
-    def _ask(self, transition: Transition, calls: Packed) -> Answers:
-        answers = self._answered(lambda: self._run_all(transition.value, calls))
-        for answer in answers:
-            if answer[0] != b"OK":
-                raise _REFUSALS[answer[0]](" ".join(part.decode() for part in answer[1:]))
-            self.told_again += int(answer[1])
-        return answers
-
-    def _run_all(self, script: Script, calls: Packed) -> Answers:
-        if len(calls) == 1:
-            return [script.run(self.client, self.base, *calls[0])]
-        pipeline = self.client.pipeline(transaction=False)
-        for call in calls:
-            pipeline.evalsha(script.sha, 1, self.base, *call)
-        answers: list[Any] = pipeline.execute(raise_on_error=False)
-        failures = [answer for answer in answers if isinstance(answer, Exception)]
-        if any(isinstance(failure, redis.exceptions.NoScriptError) for failure in failures):
-            return [script.run(self.client, self.base, *call) for call in calls]
-        for failure in failures:
-            raise failure
+    def _ask(self, transition: Transition, packed: Packed) -> Answers:
+        answer: list[Any] = self._answered(
+            lambda: transition.value.run(self.client, self.base, *packed)
+        )
+        status, *answers = answer
+        if status != b"OK":
+            raise _REFUSALS[status](" ".join(part.decode() for part in answers))
+        self.told_again += sum(int(told_again) for told_again, *_ in answers)
         return answers
 
     def claim(self) -> int:

@@ -1,6 +1,7 @@
--- The undecided requests of a batch: decide, remember, write. See prelude.lua for keys.
--- Answers {status, ...}: 'OK', how many were decided before, and a decision for each operation, a
--- list. A '1' stands before it where it was remembered from an earlier record of the same request.
+-- The undecided requests of the pieces: decide, remember, write. See prelude.lua for keys.
+-- Answers {status, ...}: 'OK', and of each piece a list: how many were decided before, and a decision
+-- for each operation. A '1' stands before one that was remembered from an earlier record of the same
+-- request.
 
 -- Requests seen before: remembered for at least HEAD.memory_days, in two generations of them, or
 -- in the next one, where the clock of the worker that decided is ahead of this one's.
@@ -17,14 +18,17 @@ local function look_up(keys, of_generation)
   return others
 end
 
-if #undecided > 0 then
-  local keys = {}
-  for _, op in ipairs(undecided) do
-    local key = ops[op + OP.request_key]
-    if key ~= '' then keys[#keys + 1] = key end
+do
+  local keys, some = {}, false
+  for _, piece in ipairs(pieces) do
+    for _, op in ipairs(piece.undecided) do
+      local key = ops[op + OP.request_key]
+      if key ~= '' then keys[#keys + 1] = key end
+      some = true
+    end
   end
   look_up(look_up(look_up(keys, generation), generation - 1), generation + 1)
-  customers = open_table('customers')
+  if some then customers = open_table('customers') end
 end
 
 -- nil: never seen. Otherwise the first decision, or a refusal where the content is another.
@@ -72,30 +76,44 @@ local function passing(op, offer, reason, ...)
                 ops[op + OP.occurred_at], ... })
 end
 
+local function decide_piece(piece, decide)
+  local answers, list = piece.answers, {}
+  local before = #answers
+  for i, op in ipairs(piece.undecided) do
+    local answer = remembered(op) or decide(op)
+    answers[before + i] = answer
+    list[2 * i - 1] = ops[op + OP.offset]
+    list[2 * i] = answer
+  end
+  if #list > 0 then write(piece.kept, piece.head[HEAD.to], pack(list)) end
+  write(piece.chain, 'claim', piece.head[HEAD.claim])
+  write(piece.chain, 'applied', max(piece.applied, piece.head[HEAD.to]))
+  table.insert(answers, 1, text(before))
+  return answers
+end
+
+-- Stored decisions that are committed are told by nobody any more.
+local function committed_of(piece)
+  local dropped = {}
+  for _, to in ipairs(call('HKEYS', piece.kept)) do
+    if tonumber(to) <= piece.head[HEAD.committed] then dropped[#dropped + 1] = to end
+  end
+  return dropped
+end
+
 -- Answers every operation; `write_more` writes what the transition keeps beside the prelude's.
 local function finish(decide, write_more)
-  if #undecided > 0 then
-    local list = {}
-    for i, op in ipairs(undecided) do
-      local answer = remembered(op) or decide(op)
-      answers[replays + i] = answer
-      list[2 * i - 1] = ops[op + OP.offset]
-      list[2 * i] = answer
-    end
-    write(kept, head[HEAD.to], pack(list))
+  local told, dropped = { 'OK' }, {}
+  for i, piece in ipairs(pieces) do
+    told[i + 1] = decide_piece(piece, decide)
+    dropped[i] = committed_of(piece)
   end
-  local dropped = {}
-  for _, to in ipairs(call('HKEYS', kept)) do
-    if tonumber(to) <= head[HEAD.committed] then dropped[#dropped + 1] = to end
-  end
-  write(chain, 'claim', head[HEAD.claim])
-  write(chain, 'applied', max(applied, head[HEAD.to]))
   collect_coupons()
   if write_more then write_more() end
   write_memory()
   write_all()
-  if #dropped > 0 then call('HDEL', kept, unpack(dropped)) end
-  table.insert(answers, 1, 'OK')
-  table.insert(answers, 2, text(replays))
-  return answers
+  for i, piece in ipairs(pieces) do
+    if #dropped[i] > 0 then call('HDEL', piece.kept, unpack(dropped[i])) end
+  end
+  return told
 end

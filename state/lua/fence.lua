@@ -1,8 +1,11 @@
--- A batch of requests of one partition: who may not decide it, and what of it is decided already.
--- ARGV[1] head, ARGV[2] operations, both MessagePack. All operations are one list, OP.width values of
+-- Pieces of a batch, each of another partition: who may not decide them, and what of them is decided
+-- already. All of them are decided, or none is.
+-- ARGV[1]: of each its head and, last, how many operations it has; ARGV[2]: the operations, those of
+-- one piece after the other's. Both are MessagePack. All operations are one list, OP.width values of
 -- each after a first that is none: `op` is how many stand before one's own, so that
 -- ops[op + OP.day] is its day.
-local head = unpack_(ARGV[1])
+local heads = unpack_(ARGV[1])
+local head = heads[1]               -- lane, clock, memory and stamp are the same in all
 -- As many values at once as Lua's stack has room for: a list that grows by one at a time costs more.
 local AT_ONCE = 7500
 local header = string.byte(ARGV[2])
@@ -14,40 +17,54 @@ while ops[1] ~= -1 do               -- where the rest begins
 end
 local last_op = #ops - OP.width
 assert(last_op % OP.width == 1, 'operations of another layout')
-local place = head[HEAD.lane] .. ':' .. head[HEAD.partition]
-local chain, kept = base .. 'chain:' .. place, base .. 'decisions:' .. place
 local now = head[HEAD.now]
 
 if not is_open() then return { 'CLOSED' } end
-local found = call('HMGET', chain, 'claim', 'applied')
-local applied = tonumber(found[2] or '0')
-if head[HEAD.claim] < tonumber(found[1] or '0') then return { 'FENCED' } end
 
 -- An open server lost writes: nobody decides on it any more. What is left of them is no state that
 -- ever was, as after a restart on a shorter log: without its epoch, restore makes all of it again.
-local function behind()
+local function behind(applied)
   call('DEL', base .. 'open', base .. 'epoch')
   return { 'BEHIND', tostring(applied) }
 end
-if applied < head[HEAD.committed] or applied < head[HEAD.from] then return behind() end
 
--- What was decided before (a crash or an abort after this script): the same answers again.
-local answers, stored, undecided, replays = {}, {}, {}, 0
-if applied > head[HEAD.from] then
-  for _, packed in ipairs(call('HVALS', kept)) do
-    local list = unpack_(packed)
-    for i = 1, #list, 2 do stored[list[i]] = list[i + 1] end
+-- The operations from `first` up to before `after`: those decided before (a crash or an abort after
+-- this script) get the same answers again. false: one of these is lost.
+local function told_again(piece, first, after)
+  local stored = {}
+  if piece.applied > piece.head[HEAD.from] then
+    for _, packed in ipairs(call('HVALS', piece.kept)) do
+      local list = unpack_(packed)
+      for i = 1, #list, 2 do stored[list[i]] = list[i + 1] end
+    end
   end
+  for op = first, after - 1, OP.width do
+    local offset = ops[op + OP.offset]
+    if offset >= piece.applied then
+      piece.undecided[#piece.undecided + 1] = op
+    elseif stored[offset] then
+      piece.answers[#piece.answers + 1] = stored[offset]
+    else
+      return false
+    end
+  end
+  return true
 end
-for op = 1, last_op, OP.width do
-  local offset = ops[op + OP.offset]
-  if offset < applied then
-    if not stored[offset] then return behind() end
-    answers[#answers + 1] = stored[offset]
-    replays = replays + 1
-  else
-    undecided[#undecided + 1] = op
+
+local pieces, next_op = {}, 1
+for i, head in ipairs(heads) do
+  local place = head[HEAD.lane] .. ':' .. head[HEAD.partition]
+  local piece = { head = head, chain = base .. 'chain:' .. place,
+                  kept = base .. 'decisions:' .. place, answers = {}, undecided = {} }
+  local found = call('HMGET', piece.chain, 'claim', 'applied')
+  piece.applied = tonumber(found[2] or '0')
+  if head[HEAD.claim] < tonumber(found[1] or '0') then return { 'FENCED' } end
+  local after = next_op + head[HEAD.width + 1] * OP.width
+  if piece.applied < head[HEAD.committed] or piece.applied < head[HEAD.from]
+      or not told_again(piece, next_op, after) then
+    return behind(piece.applied)
   end
+  pieces[i], next_op = piece, after
 end
 -- The worker judged by rules it read at a stamp; false where it judged by none (offers). So also
 -- where all was decided before: an outcome can only be told by one who knows the offer it is of.

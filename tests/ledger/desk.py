@@ -119,7 +119,7 @@ class Desk:
     def decide_together(
         self, parts: Sequence[tuple[Partition, int]], **head: Any
     ) -> list[list[Said]]:
-        """Partitions of one lane in one round trip, each up to an offset."""
+        """Partitions of one lane in one call, each up to an offset."""
         work = self.works[parts[0][0].lane.name]
         heads = [self._head(work, at, to)._replace(**head) for at, to in parts]
         batches = [self._read(work, at, one) for (at, _), one in zip(parts, heads, strict=True)]

@@ -145,6 +145,33 @@ def test_claims_given_after_an_opening_are_above_all_before(desk: Desk, ledger: 
     assert ledger.claim() > before
 
 
+# Several partitions in one call ------------------------------------------------------------------
+
+
+def test_where_one_partition_is_fenced_none_is_decided(
+    desk: Desk, at: Partition, ledger: Ledger
+) -> None:
+    other = desk.lay(issue("c-3"), partition=1)
+    desk.decide(other, claim=other.claim + 100)
+    with nothing_written(ledger), pytest.raises(Fenced):
+        desk.decide_together([(at, at.end), (other, other.end)])
+    other.claim += 100
+    told = desk.decide_together([(at, at.end), (other, other.end)])
+    assert [[said["coupon_id"] for said in some] for some in told] == [["o:2"], ["o:1"]]
+
+
+def test_where_redis_lost_one_partition_none_is_decided(
+    desk: Desk, at: Partition, ledger: Ledger
+) -> None:
+    other = desk.lay(issue("c-3"), partition=1)
+    desk.decide(other)
+    desk.commit(other)
+    ledger.client.delete(f"{ledger.base}chain:issue:1")
+    with nothing_written(ledger, but=("open", "epoch")), pytest.raises(Behind, match="0"):
+        desk.decide_together([(at, at.end), (other, other.end)])
+    assert not ledger.is_open()
+
+
 # A server that can't write -----------------------------------------------------------------------
 
 

@@ -15,7 +15,6 @@ from state.ledger import (
     Decided,
     Ledger,
     LedgerAway,
-    LedgerError,
     Transition,
 )
 
@@ -96,6 +95,22 @@ class Rules:
             kept={**now.kept, head.partition: kept},
         )
         return "OK", {**answers, **fresh}, len(answers), now
+
+    def decide_together(
+        self, before: Content, run_id: int, pieces: Sequence[tuple[Head, Sequence[Any]]]
+    ) -> tuple[str, list[dict[int, Answer]], int, Content]:
+        """All of several partitions, or none: the first status that isn't "OK", "STALE" last."""
+        now, told = before, []
+        for head, operations in pieces:
+            told.append(self.decide(now, run_id, head, operations))
+            now = told[-1][3]
+        refusals = [status for status, *_ in told if status != "OK"]
+        if refusals:
+            status = next((one for one in refusals if one != "STALE"), "STALE")
+            is_behind = status == "BEHIND"
+            after = before._replace(opened=None, epoch=0) if is_behind else before
+            return status, [], 0, after
+        return "OK", [answers for _, answers, *_ in told], sum(one[2] for one in told), now
 
     def is_fenced(self, claim: int, newest: int) -> bool:
         return claim < newest
@@ -208,10 +223,6 @@ class Caller(Protocol):
     def broken(self, promise: str) -> Any: ...
 
 
-class _Unreached(LedgerAway):
-    """Nothing came to Redis."""
-
-
 class ModelLedger(Ledger):
     """The project's ledger, with calls to the model instead of a server."""
 
@@ -226,28 +237,14 @@ class ModelLedger(Ledger):
     def read(self, answers: Any) -> list[list[Decided]]:
         return list(answers)
 
-    def _ask(self, transition: Transition, calls: Any) -> Any:
-        """All are asked at once: after one that is refused, or whose answer is lost, the others
-        are decided none the less."""
+    def _ask(self, transition: Transition, pieces: Any) -> list[list[Decided]]:
         del transition
-        found, failure = [], None
-        for head, operations in calls:
-            try:
-                found.append(self._decide_one(head, operations))
-            except _Unreached:
-                raise
-            except LedgerError as error:
-                failure = failure or error
-        if failure is not None:
-            raise failure
-        return found
 
-    def _decide_one(self, head: Head, operations: Sequence[Any]) -> list[Decided]:
-        def apply(variant: str) -> tuple[str, dict[int, Answer], int]:
+        def apply(variant: str) -> tuple[str, list[dict[int, Answer]], int]:
             if variant == "away":
-                raise _Unreached("Redis doesn't answer")
-            status, answers, replays, now = self._redis.rules.decide(
-                self._redis.content, self._redis.run_id, head, operations
+                raise LedgerAway("Redis doesn't answer")
+            status, answers, replays, now = self._redis.rules.decide_together(
+                self._redis.content, self._redis.run_id, pieces
             )
             self._redis.write(now)
             if status == "BEHIND" and not self._redis.losses:
@@ -256,13 +253,15 @@ class ModelLedger(Ledger):
                 raise LedgerAway("Redis doesn't answer")
             return status, answers, replays
 
-        name = f"decide {head.partition}:[{head.from_},{head.to})"
+        places = (f"{head.partition}:[{head.from_},{head.to})" for head, _ in pieces)
+        name = f"decide {' '.join(places)}"
         status, answers, replays = self._caller.call(name, apply, ("lost", "away"))
         if status != "OK":
             raise _REFUSALS[status.encode()](status)
         self.told_again += replays
         return [
-            Decided(answers[one.offset].replayed, [answers[one.offset].total]) for one in operations
+            [Decided(told[one.offset].replayed, [told[one.offset].total]) for one in operations]
+            for (_, operations), told in zip(pieces, answers, strict=True)
         ]
 
     def claim(self) -> int:

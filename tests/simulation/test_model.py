@@ -15,9 +15,9 @@ from tests.ledger.desk import NOW, Desk
 from tests.simulation.redis_model import Answer, Content, Operation, Rules
 from tests.world import create, issue
 
-CAP, CALLS, PARTITIONS, IDS = 25, 600, 2, 60
+CAP, CALLS, PARTITIONS, IDS = 25, 600, 3, 60
 STATUS = {Behind: "BEHIND", Closed: "CLOSED", Fenced: "FENCED", Stale: "STALE"}
-Told = tuple[str, dict[int, Answer], int]
+Told = tuple[str, list[dict[int, Answer]], int]
 
 
 class Both:
@@ -37,8 +37,22 @@ class Both:
         return {at: one for at, one in records.items() if first <= at < last and one}
 
     def ask(self) -> tuple[Told, Told]:
-        """One call of any kind. What the script tells, and what the model does."""
-        random, partition = self.random, self.random.randrange(PARTITIONS)
+        """One call of any kind, of one partition or several. What the script tells, and what the
+        model does."""
+        partitions = self.random.sample(range(PARTITIONS), self.random.randint(1, PARTITIONS))
+        heads = [self._head(partition) for partition in partitions]
+        ids = [self._requests(head.partition, head.from_, head.to) for head in heads]
+        stamp_now, _ = self.desk.ledger.changed_offers()
+        operations = [[Operation(*request) for request in one.items()] for one in ids]
+        status, answers, replays, now = self._rules.decide_together(
+            self.content._replace(stamp=stamp_now), 1, [*zip(heads, operations, strict=True)]
+        )
+        self.content = now
+        self.seen.add(status)
+        return self._script_tells(heads, ids), (status, answers, replays)
+
+    def _head(self, partition: int) -> Head:
+        random = self.random
         claim, applied = self.content.chain.get(partition, (0, 0))
         committed = max(0, applied - random.choice((0, 0, 0, 1, 3, 6)))
         from_ = committed + random.choice((0, 0, 0, 1, 2))
@@ -46,38 +60,34 @@ class Both:
         to = from_ + random.randint(0, 5)
         claim = random.choice((claim, claim, claim, claim - 1, self.desk.ledger.claim()))
         stamp = self.desk.catalogue.stamp
-        head = Head(ISSUE.name, partition, claim, committed, from_, to, NOW, 7, stamp)
-        requests = self._requests(partition, from_, to)
-        stamp_now, _ = self.desk.ledger.changed_offers()
-        status, answers, replays, now = self._rules.decide(
-            self.content._replace(stamp=stamp_now),
-            1,
-            head,
-            [Operation(offset, request_id) for offset, request_id in requests.items()],
-        )
-        self.content = now
-        self.seen.add(status)
-        return self._script_tells(head, requests), (status, answers, replays)
+        return Head(ISSUE.name, partition, claim, committed, from_, to, NOW, 7, stamp)
 
-    def _script_tells(self, head: Head, ids: dict[int, str]) -> Told:
+    def _script_tells(self, heads: list[Head], ids: list[dict[int, str]]) -> Told:
         work, ledger = self.desk.works[ISSUE.name], self.desk.ledger
-        requests: list[tuple[int, Any]] = [
-            (offset, work.reader.read(orjson.dumps(issue(f"c-{one}", request_id=one))))
-            for offset, one in ids.items()
+        requests: list[list[tuple[int, Any]]] = [
+            [
+                (offset, work.reader.read(orjson.dumps(issue(f"c-{one}", request_id=one))))
+                for offset, one in some.items()
+            ]
+            for some in ids
         ]
         before = ledger.told_again
+        calls = [(head, work.judge(some)) for head, some in zip(heads, requests, strict=True)]
         try:
-            (decided,) = ledger.decide_now(Transition.ISSUE, [(head, work.judge(requests))])
+            decided = ledger.decide_now(Transition.ISSUE, calls)
         except (Behind, Closed, Fenced, Stale) as refusal:
-            return STATUS[type(refusal)], {}, 0
-        all_said = work.outcomes([request for _, request in requests], decided)
-        answers = {
-            offset: Answer(
-                said["replayed"], said["totals"]["offer"] if not said["reason"] else None
+            return STATUS[type(refusal)], [], 0
+        answers = []
+        for some, decisions in zip(requests, decided, strict=True):
+            said = work.outcomes([request for _, request in some], decisions)
+            answers.append(
+                {offset: _answer(one) for (offset, _), one in zip(some, said, strict=True)}
             )
-            for offset, said in zip(ids, all_said, strict=True)
-        }
         return "OK", answers, ledger.told_again - before
+
+
+def _answer(said: dict[str, Any]) -> Answer:
+    return Answer(said["replayed"], None if said["reason"] else said["totals"]["offer"])
 
 
 @pytest.mark.parametrize("given", [1, randrange(10**6)], ids=["always", "drawn"])
