@@ -1,6 +1,5 @@
 """`redeemonce bench` runs what lies beside the package, and ends as that does."""
 
-import sys
 from pathlib import Path
 
 import orjson
@@ -21,7 +20,7 @@ folder.mkdir(parents=True)
 
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(sys.modules["streams.cli.bench"], "_SOURCE", tmp_path)
+    monkeypatch.setattr("streams.cli.bench._SOURCE", tmp_path)
     return tmp_path
 
 
