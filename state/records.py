@@ -149,7 +149,9 @@ def lists_of(packed: bytes) -> Lists:
     """What a customer's record lists."""
     values = iter(values_of(packed))
     first = next(values)
-    lengths = Customer(*islice(values, 3)) if first == -1 else Customer(first, 0, 0)
+    lengths = Customer(first, 0, 0)
+    if first == -1:
+        lengths = Customer(*islice(values, len(lengths)))
     issued, uploaded, taken = ([*islice(values, length)] for length in lengths)
     return Lists(issued, uploaded, taken, [*values])
 
