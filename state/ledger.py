@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import msgpack
@@ -29,7 +30,9 @@ __all__ = [
     "Transition",
 ]
 
-#: Pieces of a batch as a script takes them: the heads, and the operations.
+#: Pieces of a batch, each of another partition.
+Pieces = Sequence[tuple[Head, Sequence[Operation]]]
+#: The same as a script takes them: the heads, and the operations of all.
 Packed = tuple[bytes, bytes]
 #: Of each piece what the script answered: how many it told again, and each decision.
 Answers = list[list[bytes]]
@@ -59,10 +62,7 @@ class Ledger(Restoring):
     # Deciding ------------------------------------------------------------------------------------
 
     def decide(
-        self,
-        chain: Chain,
-        transition: Transition,
-        batches: Sequence[tuple[Head, Sequence[Operation]]],
+        self, chain: Chain, transition: Transition, pieces: Pieces
     ) -> "asyncio.Future[Answers]":
         """Start to decide pieces of a batch, each of another partition; `read` what the future
         holds, which fails as `decide_now` does. They stand on those before them.
@@ -70,7 +70,7 @@ class Ledger(Restoring):
         Where an earlier one of the chain failed they aren't asked, which is `LedgerAway`: a piece
         above what the ledger has applied would be taken for lost writes.
         """
-        packed = self._packed(batches)  # here: while the thread does anything, Redis has no work
+        packed = self._packed(pieces)  # here: while the thread does anything, Redis has no work
 
         def decide() -> Answers:
             if chain.broken:
@@ -82,24 +82,23 @@ class Ledger(Restoring):
 
         return self.in_thread(decide)
 
-    def decide_now(
-        self, transition: Transition, batches: Sequence[tuple[Head, Sequence[Operation]]]
-    ) -> list[list[Decided]]:
+    def decide_now(self, transition: Transition, pieces: Pieces) -> list[list[Decided]]:
         """For each piece its decisions, in the order of its operations.
 
         Raises `LedgerAway`, `Closed`, `Fenced`, `Behind` or `Stale`: none of them is decided then,
         or, with the first, maybe all are. Ask again: what was decided answers the same.
         """
-        return self.read(self._ask(transition, self._packed(batches)))
+        return self.read(self._ask(transition, self._packed(pieces)))
 
     def read(self, answers: Answers) -> list[list[Decided]]:
-        """For each batch its decisions, from what `decide` came to."""
+        """For each piece its decisions, from what `decide` came to."""
         return [[decided(packed) for packed in answer[1:]] for answer in answers]
 
-    def _packed(self, batches: Sequence[tuple[Head, Sequence[Operation]]]) -> Packed:
+    def _packed(self, pieces: Pieces) -> Packed:
+        operations = chain.from_iterable(some for _, some in pieces)
         return (
-            self._pack([[*head, len(operations)] for head, operations in batches]),
-            self._pack([value for _, some in batches for one in some for value in one]),
+            self._pack([[*head, len(some)] for head, some in pieces]),
+            self._pack([*chain.from_iterable(operations)]),
         )
 
     def _ask(self, transition: Transition, packed: Packed) -> Answers:

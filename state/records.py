@@ -130,6 +130,11 @@ def coupon_record(coupon: Coupon) -> bytes:
     return record(coupon[:width])
 
 
+def new_customer(serial: int, day: int) -> bytes:
+    """The record of one who was issued just this coupon."""
+    return record((2, serial, day))
+
+
 def values_of(packed: bytes) -> list[Any]:
     """What `record` packed."""
     values = msgpack.Unpacker()

@@ -20,12 +20,10 @@ from schemas.topics import OFFERS, Lane
 from state.catalogue import code_length, fixed_codes, limits_of, series_of
 from state.decided import as_declared, or_false, packed_claim, rest_of, serial_of
 from state.keys import code_key, customer_key, request_key
-from state.records import RUN_COUPONS, Coupon, coupon_record, record
+from state.records import RUN_COUPONS, Coupon, coupon_record, new_customer, record
 from state.tables import BucketOf, generation_of, remembered_at, seconds_to_live
 
 Fact = list[Any]
-#: What an offer counts: restored by the facts that follow it.
-#: Who was issued one coupon: its serial and day follow.
 _pack = msgpack.Packer(use_bin_type=False, autoreset=True).pack
 #: A batch is decided at one moment.
 _decided_ms = lru_cache(maxsize=1024)(milliseconds_of)
@@ -154,7 +152,7 @@ class Restorer:
         self._issues[said["offer_id"]].append((serial, coupon))
         if change["expires"] is not None:
             self._ends[said["offer_id"]][serial // RUN_COUPONS, change["expires"]] = serial
-        self._customers += (self._bucket_of(key), key, record((2, serial, day)))
+        self._customers += (self._bucket_of(key), key, new_customer(serial, day))
 
     def _coupon(
         self, said: dict[str, Any], change: dict[str, Any], issued: dict[str, Any]

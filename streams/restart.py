@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from typing import NoReturn
 
-from state.ledger import Closed
+from state.calls import Closed
 
 logger = logging.getLogger("redeemonce")
 #: How often this process has started again of late, handed on to the next program.

@@ -92,28 +92,28 @@ local function decide_piece(piece, decide)
   return answers
 end
 
--- Stored decisions that are committed are told by nobody any more.
+-- Which stored decisions are committed: nobody is told these again.
 local function committed_of(piece)
-  local dropped = {}
+  local committed = {}
   for _, to in ipairs(call('HKEYS', piece.kept)) do
-    if tonumber(to) <= piece.head[HEAD.committed] then dropped[#dropped + 1] = to end
+    if tonumber(to) <= piece.head[HEAD.committed] then committed[#committed + 1] = to end
   end
-  return dropped
+  return committed
 end
 
 -- Answers every operation; `write_more` writes what the transition keeps beside the prelude's.
 local function finish(decide, write_more)
-  local told, dropped = { 'OK' }, {}
-  for i, piece in ipairs(pieces) do
-    told[i + 1] = decide_piece(piece, decide)
-    dropped[i] = committed_of(piece)
+  local told = { 'OK' }
+  for _, piece in ipairs(pieces) do
+    told[#told + 1] = decide_piece(piece, decide)
+    piece.committed = committed_of(piece)
   end
   collect_coupons()
   if write_more then write_more() end
   write_memory()
   write_all()
-  for i, piece in ipairs(pieces) do
-    if #dropped[i] > 0 then call('HDEL', piece.kept, unpack(dropped[i])) end
+  for _, piece in ipairs(pieces) do
+    if #piece.committed > 0 then call('HDEL', piece.kept, unpack(piece.committed)) end
   end
   return told
 end

@@ -52,7 +52,8 @@ local function issued_to_customers(list)
       customers.entries = customers.entries + 1
     else
       local given, record = values_of(list[i + 2]), customer_of(key)
-      note_issued(record, given[2], given[3])
+      local first = list_in(given, CUSTOMER.issued)
+      note_issued(record, given[first], given[first + 1])
       keep_customer(key, record)
     end
   end

@@ -24,7 +24,8 @@ from deploy import local
 from state.ledger import Ledger
 from streams.audit import Verdict, audit
 from streams.broker import admin, ensure_topics
-from streams.cli.output import console, json_option, print_json, print_verdict, table
+from streams.cli.output import console, json_option, print_json, table
+from streams.cli.verdict import print_verdict
 from streams.client import Till
 from streams.demo.data import CURRENCY, TIME_ZONE, NoData, Year, load
 from streams.demo.run import (

@@ -12,7 +12,8 @@ from rich.progress import TaskID
 
 from state.ledger import Ledger
 from streams.audit import audit
-from streams.cli.output import json_option, print_json, print_verdict, progress
+from streams.cli.output import json_option, print_json, progress
+from streams.cli.verdict import print_verdict
 from streams.metrics import audit_registry
 from streams.recovery import restore
 from streams.recovery.lock import taken_lock

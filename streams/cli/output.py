@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 import orjson
@@ -18,9 +18,6 @@ from rich.progress import (
 )
 from rich.table import Table
 from rich.text import Text
-
-if TYPE_CHECKING:  # an audit is a lot, and most commands make none
-    from streams.audit import Verdict
 
 F = TypeVar("F", bound=Callable[..., Any])
 console = Console(soft_wrap=True, highlight=False)
@@ -87,13 +84,3 @@ def progress(hidden: bool) -> Progress:
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(),
         TimeRemainingColumn(), console=console, disable=hidden,
     )  # fmt: skip
-
-
-def print_verdict(verdict: "Verdict") -> None:
-    compared = ", ".join(f"{count:,} {name}" for name, count in verdict.compared.items())
-    console.print(f"Audit compared {compared}.")
-    for note in verdict.notes:
-        console.print(f"  note: {note}")
-    for difference in verdict.differences:
-        console.print(f"  [red]difference:[/red] {difference}")
-    console.print("[green]They agree.[/green]" if verdict.ok else "[red]They disagree.[/red]")

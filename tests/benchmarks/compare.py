@@ -53,8 +53,9 @@ def compare_latency(
                 for found in latency(ground, engine, f"peer-{next(_run)}", bodies, paces):
                     if run >= 0:
                         chapters[found.pace].add(run, engine.name, of_latency(found))
-            for chapter in chapters.values() if run >= 0 else ():
-                chapter.save()
+            if run >= 0:
+                for chapter in chapters.values():
+                    chapter.save()
 
 
 def _in_turn(entrants: Sequence[T], run: int) -> Sequence[T]:

@@ -207,9 +207,9 @@ class ChecksNoClaims(Rules):
 class AsksOnAfterAFailure(ModelLedger):
     """For a piece though the one before it was not decided."""
 
-    def decide(self, chain: Chain, transition: Any, batches: Any) -> "asyncio.Future[Any]":
+    def decide(self, chain: Chain, transition: Any, pieces: Any) -> "asyncio.Future[Any]":
         chain.broken = False
-        return super().decide(Chain(), transition, batches)
+        return super().decide(Chain(), transition, pieces)
 
 
 class Wrong(NamedTuple):

@@ -231,8 +231,8 @@ class ModelLedger(Ledger):
         self.memory_days, self.told_again = 7, 0
         self._thread: Any = None
 
-    def _packed(self, batches: Any) -> Any:
-        return batches
+    def _packed(self, pieces: Any) -> Any:
+        return pieces
 
     def read(self, answers: Any) -> list[list[Decided]]:
         return list(answers)

@@ -1,13 +1,13 @@
 """`redeemonce bench` runs what lies beside the package, and ends as that does."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import orjson
 import pytest
-from click.testing import CliRunner
 
-from streams.cli import redeemonce
-
+_REPOSITORY = Path(__file__).parents[2]
 #: Stands for the benchmarks: says what it was asked, and writes what they would.
 _SAYS = """
 import json, pathlib, sys
@@ -19,35 +19,40 @@ folder.mkdir(parents=True)
 
 
 @pytest.fixture
-def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("streams.cli.bench._SOURCE", tmp_path)
+def installed(tmp_path: Path) -> Path:
+    """A folder with the packages, as they are installed: without what lies beside them."""
+    for package in ("schemas", "state", "streams", "deploy"):
+        (tmp_path / package).symlink_to(_REPOSITORY / package)
     return tmp_path
 
 
-def _benchmarks(source: Path) -> None:
-    folder = source / "tests" / "benchmarks"
+@pytest.fixture
+def source(installed: Path) -> Path:
+    """And with benchmarks."""
+    folder = installed / "tests" / "benchmarks"
     folder.mkdir(parents=True)
     (folder / "__init__.py").touch()
     (folder / "__main__.py").write_text(_SAYS)
+    return installed
+
+
+def bench(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "streams.cli", "bench", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
 
 
 @pytest.mark.parametrize("part", [[], ["compare", "--only", "drain", "--runs", "1"]])
 def test_all_or_a_part_and_its_figures_as_json(source: Path, part: list[str]) -> None:
-    _benchmarks(source)
-    ended = CliRunner().invoke(
-        redeemonce, ["bench", "--json", "--docs", str(source / "docs"), *part]
-    )
-    assert ended.exit_code == 0, ended.output
+    ended = bench(source, "--json", "--docs", str(source / "docs"), *part)
+    assert ended.returncode == 0, ended.stderr
     assert orjson.loads(ended.stdout) == (part or ["everything"])
 
 
 def test_its_exit_is_theirs(source: Path) -> None:
-    _benchmarks(source)
-    assert CliRunner().invoke(redeemonce, ["bench", "nothing"]).exit_code == 2
+    assert bench(source, "nothing").returncode == 2
 
 
-@pytest.mark.usefixtures("source")
-def test_an_installation_without_them_says_so() -> None:
-    ended = CliRunner().invoke(redeemonce, ["bench"])
-    assert ended.exit_code == 1
-    assert "source" in ended.output
+def test_an_installation_without_them_says_so(installed: Path) -> None:
+    ended = bench(installed)
+    assert ended.returncode == 1
+    assert "source" in ended.stderr
