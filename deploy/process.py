@@ -152,22 +152,44 @@ def wait_for_strays(name: str, home: Path, commands: tuple[str, ...]) -> None:
 
 
 def port_is_free(port: int) -> bool:
-    """Whether a server may listen on that port of 127.0.0.1 now."""
+    """Whether a server may listen on that port of this machine now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # servers set it too
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind(("", port))
         except OSError:
             return False
         return True
 
 
 def choose_port(*preferred: int | None) -> int:
-    """The first free one of the preferred ports, else any free one."""
+    """The first free one of the preferred ports, else any free one.
+
+    The latter isn't chosen again, by this or another process, while a server takes its time to
+    start: the kernel keeps it for a minute.
+    """
     for port in preferred:
         if port and port_is_free(port):
             return port
-    return next(port for port in random.sample(FREE_PORTS, len(FREE_PORTS)) if port_is_free(port))
+    return next(port for port in random.sample(FREE_PORTS, len(FREE_PORTS)) if _reserve(port))
+
+
+def _reserve(port: int) -> bool:
+    """Whether it was free; then it is kept for servers, which set SO_REUSEADDR, for a minute.
+
+    A connection that its server closes first stays behind in TIME_WAIT, and a socket without
+    SO_REUSEADDR can't be bound to its port.
+    """
+    with socket.socket() as server, socket.socket() as client:
+        try:
+            server.bind(("", port))
+        except OSError:
+            return False
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what is left behind has it
+        server.listen(1)
+        client.connect(("127.0.0.1", port))
+        server.accept()[0].close()
+        return True
 
 
 def died(server: Server, log: Path, why: str) -> StackError:

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
-from random import randrange
 from tempfile import mkdtemp
 from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
@@ -22,7 +21,7 @@ from zoneinfo import ZoneInfo
 import orjson
 from confluent_kafka import KafkaError, Message, Producer, TopicPartition
 
-from deploy.process import FREE_PORTS, port_is_free
+from deploy.process import choose_port
 from schemas.topics import Lane, Topic
 from streams import fault_points
 from streams.broker import consumer, ends_of, partitions_of, producer, read_all
@@ -36,8 +35,6 @@ ENDS, ISSUED_AT = "2098-12-31T23:59:59+05:30", "2026-11-21T10:00:00+05:30"
 REDEEMED_AT = "2026-11-22T10:00:00+05:30"
 #: For what a worker issues by its own clock, such as uploaded codes: a moment after that.
 TOMORROW = (datetime.now(ZoneInfo("Asia/Kolkata")) + timedelta(days=1)).isoformat("T", "seconds")
-#: Workers of one organisation at the most: each has the next port.
-WORKERS = 6
 
 
 class Addresses(Protocol):
@@ -58,17 +55,9 @@ def organisation(servers: Addresses, name: str) -> Settings:
         time_zone="Asia/Kolkata",
         currency="INR",
         code_secret="a secret for tests",
-        web_port=free_port(),
+        web_port=choose_port(),
         worker_id="",
     )
-
-
-def free_port() -> int:
-    """The first of `WORKERS` free ports, of those that no outgoing connection is given."""
-    while True:
-        first = randrange(FREE_PORTS.start, FREE_PORTS.stop - WORKERS)
-        if all(port_is_free(first + number) for number in range(WORKERS)):
-            return first
 
 
 def wait_for(
@@ -196,7 +185,14 @@ class World:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
+        self._ports = {0: settings.web_port}
         self.logs = Path(mkdtemp(prefix="redeemonce-test-"))
+
+    def port(self, number: int = 0) -> int:
+        """Of the worker of that number; chosen when that is first started, and kept."""
+        if number not in self._ports:
+            self._ports[number] = choose_port()
+        return self._ports[number]
 
     def environment(self, place: str = "w0", port: int | None = None) -> dict[str, str]:
         settings = self.settings
@@ -219,8 +215,7 @@ class World:
         armed: str = "", as_place: str = "",
     ) -> None:  # fmt: skip
         """Start a worker; wait until it says it is ready. ``as_place``: where it isn't its own."""
-        port = self.settings.web_port + number
-        env = self.environment(as_place or place, port) | {fault_points.SETTING: armed}
+        env = self.environment(as_place or place, self.port(number)) | {fault_points.SETTING: armed}
         with (self.logs / f"{place}.log").open("ab") as log:
             self.workers[place] = subprocess.Popen(
                 [sys.executable, "-m", "streams.cli", "worker", *options],
@@ -240,7 +235,7 @@ class World:
         return self.get("/health", number)
 
     def get(self, path: str, number: int = 0) -> tuple[int, bytes]:
-        url = f"http://127.0.0.1:{self.settings.web_port + number}{path}"
+        url = f"http://127.0.0.1:{self.port(number)}{path}"
         try:
             with urllib.request.urlopen(url, timeout=5) as answer:
                 return answer.status, answer.read()
@@ -321,5 +316,5 @@ def one_worker(servers: Addresses, name: str) -> Iterator[World]:
         made.close()
 
 
-__all__ = ["Found", "Listener", "World", "create", "free_port", "issue", "offer", "one_worker",
+__all__ = ["Found", "Listener", "World", "create", "issue", "offer", "one_worker",
            "organisation", "read_all", "redeem", "wait_for"]  # fmt: skip

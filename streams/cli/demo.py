@@ -1,7 +1,6 @@
 """`redeemonce demo`: the main job on real data, on a Kafka and a Redis of its own."""
 
 import os
-import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from rich.progress import (
 )
 
 from deploy import local
+from deploy.process import choose_port
 from state.ledger import Ledger
 from streams.audit import Verdict, audit
 from streams.broker import admin, ensure_topics
@@ -108,7 +108,7 @@ def _servers(keep: bool) -> Iterator[Settings]:
             "topic_prefix": prefix,
             "time_zone": TIME_ZONE,
             "currency": CURRENCY,
-            "web_port": _free_port(settings.web_port),
+            "web_port": choose_port(settings.web_port),
         }
     )
     settings.secret()
@@ -121,18 +121,6 @@ def _servers(keep: bool) -> Iterator[Settings]:
             _forget(settings)
             if stack is not None and stack.started:
                 local.down(report=console.print)
-
-
-def _free_port(wanted: int) -> int:
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("", port))
-                return int(probe.getsockname()[1])
-            except OSError:
-                continue
-    raise SettingsError("REDEEMONCE_WEB_PORT: no port is free")
 
 
 def _forget(settings: Settings) -> None:

@@ -17,10 +17,11 @@ from redis import Redis
 from deploy.jars import kafka_version
 from deploy.java import java
 from deploy.local import Stack, down, up
+from deploy.process import choose_port
 from state.ledger import Ledger
 from streams.broker import admin, ensure_topics, forget_clients
 from streams.settings import Settings
-from tests.world import World, free_port, wait_for
+from tests.world import World, wait_for
 
 PARTITIONS = 4
 #: Of the largest ledger there is here, and then some.
@@ -69,7 +70,7 @@ class Ground:
             time_zone="Asia/Kolkata",
             currency="INR",
             code_secret="a secret for benchmarks",
-            web_port=free_port(),
+            web_port=choose_port(),
             worker_id="bench",
             partitions=partitions,
         )

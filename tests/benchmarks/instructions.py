@@ -12,6 +12,7 @@ from pathlib import Path
 
 from redis import Redis, RedisError
 
+from deploy.process import choose_port
 from deploy.redis import redis_server, settings
 from schemas.topics import ISSUE, REDEEM, Lane
 from state.ledger import Ledger
@@ -19,7 +20,7 @@ from streams.client import new_request
 from tests.benchmarks import load
 from tests.benchmarks.ground import BenchmarkError
 from tests.ledger.desk import Desk, Said
-from tests.world import free_port, organisation, wait_for
+from tests.world import organisation, wait_for
 
 #: About as many as a worker asks of one partition at once, from a backlog.
 _A_CALL = 250
@@ -109,7 +110,7 @@ def _asked(desk: Desk, lane: Lane, bodies: Iterable[load.Body]) -> Iterator[Said
 @contextmanager
 def _redis(folder: Path) -> Iterator[_Redis]:
     """With the project's settings, but for its log on disk: that is not Redis' own work."""
-    port = free_port()
+    port = choose_port()
     (folder / "redis.conf").write_text(settings())
     command = [
         "valgrind", "--quiet", "--tool=callgrind", f"--callgrind-out-file={folder}/counts",

@@ -25,13 +25,14 @@ from deploy.local import (
     wait_for_kafka,
     wait_for_redis,
 )
+from deploy.process import choose_port
 from schemas.topics import ISSUE, REDEEM
 from streams.broker import BrokerError, consumer
 from streams.client import Place
 from streams.committed import Offsets
 from streams.log import ASSIGNMENT
 from tests.faults.verifier import Verifier
-from tests.world import Listener, World, create, free_port, issue, organisation, wait_for
+from tests.world import Listener, World, create, issue, organisation, wait_for
 
 #: More than the worker decides in one batch, by far.
 MANY = 6_000
@@ -277,7 +278,7 @@ def test_a_stop_under_load_is_quick_and_the_next_worker_goes_on(stand: Stand) ->
 
 def test_a_web_port_in_use_is_named_and_ends_the_worker(stand: Stand) -> None:
     # given
-    with socket.create_server(("", free_port())) as taken:
+    with socket.create_server(("", choose_port())) as taken:
         port = taken.getsockname()[1]
 
         # when
@@ -298,7 +299,7 @@ def test_a_redis_that_throws_keys_away_is_not_decided_on(stand: Stand) -> None:
 
     # when
     try:
-        worker = stand.world.run("worker", env=stand.world.environment("w1", free_port()))
+        worker = stand.world.run("worker", env=stand.world.environment("w1", choose_port()))
     finally:
         redis.config_set("maxmemory-policy", "noeviction")
         redis.config_set("maxmemory", 0)
@@ -326,7 +327,7 @@ def test_wrong_settings_are_named_and_end_the_worker(
 ) -> None:
     # given
     settings = {f"REDEEMONCE_{name}": value for name, value in wrong.items()}
-    right = stand.world.environment("w1", free_port())
+    right = stand.world.environment("w1", choose_port())
     elsewhere = {"REDEEMONCE_LOCAL_DIR": str(tmp_path)}  # no local stack whose secret would do
 
     # when

@@ -30,7 +30,7 @@ from state.ledger import Ledger
 from streams.settings import Settings
 from tests.security.certificates import Authority
 from tests.security.terminator import Terminator
-from tests.world import World, free_port
+from tests.world import World
 
 #: Whatever must never be read in a log, an error or a page.
 CODE_SECRET = "code-secret-9f3a1c7e5b"
@@ -86,7 +86,7 @@ class Stand:
             "CURRENCY": "INR",
             "CODE_SECRET": CODE_SECRET,
             "OPERATOR_TOKEN": OPERATOR_TOKEN,
-            "WEB_PORT": str(free_port()),
+            "WEB_PORT": str(choose_port()),
             **changes,
         }
 
@@ -147,7 +147,7 @@ class SecureWorld(World):
         return self.workers[place]
 
     def start(self, place: str = "w0", number: int = 0, ready: bool = True, *options: str) -> None:
-        self.begin(place, "worker", *options, port=self.settings.web_port + number)
+        self.begin(place, "worker", *options, port=self.port(number))
         if ready:
             self.wait_until_ready(place, number)
 
@@ -183,10 +183,7 @@ def running(folder: Path) -> Iterator[Stand]:
 
 
 def _started(folder: Path, servers: list[Server], terminator: Terminator) -> Stand:
-    ports: set[int] = set()
-    while len(ports) < 6:
-        ports.add(choose_port())
-    plain, controller, ssl, sasl_ssl, redis_plain, redis_tls = ports
+    plain, controller, ssl, sasl_ssl, redis_plain, redis_tls = (choose_port() for _ in range(6))
     servers.append(start_kafka(folder, plain, controller, more=_kafka(folder, ssl, sasl_ssl)))
     own_tls = _speaks_tls(redis_server())
     servers.append(start_redis(folder, redis_plain, _redis(folder, redis_tls) if own_tls else {}))

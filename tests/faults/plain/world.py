@@ -108,7 +108,7 @@ class PlainWorld(World):
         with (self.logs / f"{place}.log").open("ab") as log:
             self.workers[place] = subprocess.Popen(
                 [sys.executable, str(_PROGRAM), "worker", "--loglevel", "warn", *options],
-                env=self.environment(place, self.settings.web_port + number),
+                env=self.environment(place, self.port(number)),
                 stdout=log, stderr=log, cwd=self.logs,
             )  # fmt: skip
 
