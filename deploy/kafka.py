@@ -32,7 +32,15 @@ from deploy.process import (
 NAME = "kafka"
 USUAL_PORT = 9092
 COMMANDS = ("java",)
-HEAP = ("-Xms256m", "-Xmx1g")
+OPTIONS = (
+    "-Xms256m",
+    "-Xmx1g",
+    "-Djava.awt.headless=true",
+    "-XX:+ExitOnOutOfMemoryError",
+    # What only jstat reads has a JVM go to another folder for a moment of its start, and a server
+    # is known by its working directory.
+    "-XX:-UsePerfData",
+)
 #: Of a JVM that won't live long: half the work of its start is compiling for later.
 BRIEF = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 LOG = "server.log"
@@ -92,8 +100,7 @@ def start_kafka(
     if not (home / DATA).exists():
         _format(home, command, port, controller_port)
     _write_settings(home, port, controller_port, DATA, more)
-    options = [*HEAP, "-Djava.awt.headless=true", "-XX:+ExitOnOutOfMemoryError", _logging(home)]
-    pid, started_at = spawn([*command, *options, "kafka.Kafka", SETTINGS], home)
+    pid, started_at = spawn([*command, *OPTIONS, _logging(home), "kafka.Kafka", SETTINGS], home)
     server = Server(NAME, pid, started_at, port, home, controller_port)
     return record.write(directory, server)
 

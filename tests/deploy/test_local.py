@@ -28,7 +28,7 @@ from deploy.local import (
     wait_for_kafka,
     wait_for_redis,
 )
-from deploy.process import choose_port, port_is_free
+from deploy.process import alive, choose_port, port_is_free
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -214,6 +214,17 @@ def test_a_broker_that_dies_shows_the_end_of_its_log(tmp_path: Path) -> None:
 
     assert str(tmp_path / "kafka" / "server.log") in str(failure.value)
     assert "Stored node id 7" in str(failure.value)
+
+
+def test_a_broker_is_known_from_its_first_moment_on(tmp_path: Path) -> None:
+    ports = choose_port(), choose_port()
+
+    for _ in range(4):
+        server = start_kafka(tmp_path, *ports)
+        since = time.monotonic()
+        while time.monotonic() - since < 0.3:
+            assert alive(server)
+        kill(server)
 
 
 def test_an_interrupted_start_leaves_nothing_running(tmp_path: Path) -> None:
