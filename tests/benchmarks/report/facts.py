@@ -4,6 +4,7 @@ import os
 import platform
 import re
 import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -24,7 +25,7 @@ def facts(command: str, servers: dict[str, str]) -> dict[str, Any]:
         "load": round(os.getloadavg()[0], 1),
         "machine": _machine(),
         "versions": {
-            "Python": platform.python_version(),
+            "Python": platform.python_version() + _built(),
             "confluent-kafka": version("confluent-kafka"),
             **servers,
             **_peers(),
@@ -37,7 +38,22 @@ def _machine() -> str:
     text = about.read_text("utf-8") if about.exists() else ""
     found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
     memory = psutil.virtual_memory().total / 2**30
-    return f"{os.cpu_count()} cores, {found[1] if found else platform.machine()}, {memory:.0f} GiB"
+    name = found[1] if found else platform.machine()
+    return f"{os.cpu_count()} cores, {name}, {memory:.0f} GiB{_autogroups()}"
+
+
+def _autogroups() -> str:
+    """Whether Linux gives each session the same share of a core, however many want to run in it. A
+    pause of the broker's JVM then takes ten times as long: its threads wait for each other."""
+    about = Path("/proc/sys/kernel/sched_autogroup_enabled")
+    if not about.exists():
+        return ""
+    return ", autogroups on" if about.read_text("ascii").strip() == "1" else ", autogroups off"
+
+
+def _built() -> str:
+    """A distribution's Python is built with profiles of its own runs, and faster than most."""
+    return " of the system" if sys.base_prefix == "/usr" else ""
 
 
 def _peers() -> dict[str, str]:
