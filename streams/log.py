@@ -59,6 +59,9 @@ COORDINATOR_MS = 6_000
 #: does with a transaction's first one while it still writes the markers of the last, for a few ms:
 #: librdkafka's own 100 ms would be the wait of every till meanwhile. Each further pause is longer.
 RETRY_MS = 2
+#: How long the broker keeps a lane's fetch where nothing comes: each answer costs it and us, also
+#: when no till asks anything. A partition that joins meanwhile waits as long for its first fetch.
+FETCH_WAIT_MS = 250
 _ATTEMPTS = 4
 #: Seconds until a server that doesn't answer is asked again, up to a deadline. A partition that
 #: waits for the ledger keeps the whole group waiting, one call of Kafka only this worker.
@@ -123,6 +126,7 @@ class Log:
             session_timeout_ms=SESSION_MS,
             heartbeat_interval_ms=1_000,
             max_poll_interval_ms=POLL_INTERVAL_MS,
+            fetch_wait_max_ms=FETCH_WAIT_MS,
         )
         self._consumer.subscribe(
             [self._topic],
