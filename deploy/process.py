@@ -4,7 +4,7 @@ import os
 import random
 import socket
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,16 +162,19 @@ def port_is_free(port: int) -> bool:
         return True
 
 
-def choose_port(*preferred: int | None) -> int:
-    """The first free one of the preferred ports, else any free one.
+def choose_port(*preferred: int | None, others: Sequence[int] = FREE_PORTS) -> int:
+    """The first free one of the preferred ports, else any free one of the others.
 
     The latter isn't chosen again, by this or another process, while a server takes its time to
-    start: the kernel keeps it for a minute.
+    start: the kernel keeps it for a minute. Raises StackError where none is free.
     """
     for port in preferred:
         if port and port_is_free(port):
             return port
-    return next(port for port in random.sample(FREE_PORTS, len(FREE_PORTS)) if _reserve(port))
+    for port in random.sample(others, len(others)):
+        if _reserve(port):
+            return port
+    raise StackError(f"No port from {min(others)} to {max(others)} is free.")
 
 
 def _reserve(port: int) -> bool:

@@ -7,23 +7,21 @@ import sys
 
 import pytest
 
-from deploy import process
-from deploy.process import choose_port, port_is_free
+from deploy.process import FREE_PORTS, StackError, choose_port, port_is_free
 
 _FEW = 6
 #: Above those any server is given, below those of outgoing connections.
-_OTHERS = range(process.FREE_PORTS.stop, 32_000, _FEW)
-_CHOOSE = "from deploy import process; process.FREE_PORTS = {}; print(process.choose_port())"
+_BESIDE = range(FREE_PORTS.stop, 32_000, _FEW)
+_CHOOSE = "from deploy.process import choose_port; print(choose_port(others={}))"
 
 
-def test_no_two_are_given_the_same_before_either_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_two_are_given_the_same_before_either_listens() -> None:
     # given
-    first = random.choice(_OTHERS)
+    first = random.choice(_BESIDE)
     few = range(first, first + _FEW)
-    monkeypatch.setattr(process, "FREE_PORTS", few)
 
     # when
-    chosen = [choose_port() for _ in range(_FEW // 2)]
+    chosen = [choose_port(others=few) for _ in range(_FEW // 2)]
     elsewhere = [
         int(subprocess.check_output([sys.executable, "-c", _CHOOSE.format(few)], timeout=60))
         for _ in range(_FEW // 2)
@@ -31,6 +29,8 @@ def test_no_two_are_given_the_same_before_either_listens(monkeypatch: pytest.Mon
 
     # then
     assert sorted(chosen + elsewhere) == list(few)
+    with pytest.raises(StackError, match=f"from {few[0]} to {few[-1]}"):
+        choose_port(others=few)
 
 
 def test_a_server_may_listen_on_what_was_chosen_and_nobody_else_is_given_it() -> None:

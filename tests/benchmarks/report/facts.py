@@ -44,7 +44,7 @@ def _machine() -> str:
 
 def _autogroups() -> str:
     """Whether Linux gives each session the same share of a core, however many want to run in it. A
-    pause of the broker's JVM then takes ten times as long: its threads wait for each other."""
+    pause of the broker's JVM then takes several times as long: see ARCHITECTURE."""
     about = Path("/proc/sys/kernel/sched_autogroup_enabled")
     if not about.exists():
         return ""
