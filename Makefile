@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 .PHONY: install demo test lint bench screenshots soak clean
 MINUTES ?= 60
-ENGINES ?= ours,streams,quix,faust
+ENGINES ?= ours,streams,quix,faust,bare
 
 install: $(BIN)/redeemonce
 

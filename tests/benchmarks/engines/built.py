@@ -43,7 +43,8 @@ def _compiled() -> str:
     if maven is None:
         raise CannotBuild(
             "Kafka Streams is compiled by Maven, and there is no mvn on the path: install it, or "
-            "leave that engine out: --engines ours,quix,faust, for make ENGINES=ours,quix,faust"
+            "leave that engine out: --engines ours,quix,faust,bare, for make "
+            "ENGINES=ours,quix,faust,bare"
         )
     goals = ("package", "dependency:copy-dependencies")
     _run("Maven", maven, "-q", "-B", "-f", str(project / "pom.xml"), *goals)
@@ -68,6 +69,11 @@ def plain_faust() -> Peer:
     program = str(_PEERS / "faust_peer.py")
     command = (sys.executable, program, "worker", "--loglevel", "warn", "--without-web")
     return Peer("plain Faust", command)
+
+
+def bare_loop() -> Peer:
+    command = (sys.executable, str(_PEERS / "bare_loop.py"))
+    return Peer("bare loop, no engine", command, servers=("Redis", "Kafka"))
 
 
 def _run(what: str, *command: str) -> None:

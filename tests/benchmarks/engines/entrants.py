@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from tests.benchmarks.engines.built import kafka_streams, plain_faust, quix_streams
+from tests.benchmarks.engines.built import bare_loop, kafka_streams, plain_faust, quix_streams
 from tests.benchmarks.engines.engine import Engine
 from tests.benchmarks.engines.ours import Ours
 
-ENGINES = ("ours", "streams", "quix", "faust")
+ENGINES = ("ours", "streams", "quix", "faust", "bare")
 #: An engine of a run, given ours: that has the ledger with the coupons in it.
 Entrant = Callable[[Ours], Engine]
 
@@ -27,6 +27,8 @@ def for_backlog(name: str, records: int) -> tuple[Entrant, int]:
             return _always(kafka_streams(_STREAMS_FOR_BACKLOG)), records
         case "quix":
             return _always(quix_streams(_QUIX_FOR_BACKLOG)), records
+        case "bare":
+            return _always(bare_loop()), records
     return _always(plain_faust()), min(records, _FAUST_RECORDS)
 
 
@@ -42,6 +44,8 @@ def for_waits(name: str) -> list[Entrant]:
             ]
         case "quix":
             return [_always(quix_streams(_QUIX_FOR_WAITS))]
+        case "bare":
+            return [_always(bare_loop())]
     return []
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from confluent_kafka.admin import NewTopic
 
+from state.keys import base
+from state.ledger import Ledger
 from streams.broker import admin
 from streams.settings import Settings
 from tests.benchmarks.engines.engine import Course, Program
@@ -20,11 +22,13 @@ _STOP_S = 20
 @dataclass(frozen=True)
 class Peer:
     """``command`` gets APP_ID (also its consumer group), BOOTSTRAP, REQUESTS, RESULTS and
-    STATE_DIR from the environment, and ``more``."""
+    STATE_DIR from the environment, and ``more``; REDIS_URL and LEDGER, where its keys have to
+    be, if it uses that server, too."""
 
     name: str
     command: tuple[str, ...]
     more: tuple[tuple[str, str], ...] = ()
+    servers: tuple[str, ...] = ("Kafka",)
 
     @contextmanager
     def course(self, ground: Ground, run: str) -> Iterator[Course]:
@@ -35,6 +39,8 @@ class Peer:
             yield course
         finally:
             delete_topics(settings)
+            if "Redis" in self.servers:
+                Ledger(settings.redis_url, settings.topic_prefix).wipe(everything=True)
 
     @contextmanager
     def running(self, course: Course) -> Iterator[Program]:
@@ -46,14 +52,17 @@ class Peer:
             "REQUESTS": course.requests,
             "RESULTS": course.results,
             "STATE_DIR": str(state),
+            "REDIS_URL": course.settings.redis_url,
+            "LEDGER": base(course.settings.topic_prefix),
             **dict(self.more),
         }
+        used = {name: course.ground.servers[name] for name in self.servers}
         said = course.ground.folder / f"{course.group}.log"
         with said.open("ab") as log:
             program = subprocess.Popen(self.command, env=os.environ | mine, stdout=log, stderr=log)
         try:
             yield Program(
-                {"program": [program.pid], "Kafka": course.ground.servers["Kafka"]},
+                {"program": [program.pid], **used},
                 lambda: program.poll() is None,
                 lambda: said.read_text(errors="replace"),
             )
