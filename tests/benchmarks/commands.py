@@ -222,7 +222,7 @@ def codes(book: Book, runs: int) -> None:
 @click.pass_context
 def everything(context: click.Context, engines: list[str], runs: int) -> None:
     """What `make bench` does: all comparisons and the small growth; the rest by its own command."""
-    fast = [name for name in engines if name in ("ours", "streams")]
+    fast = [name for name in engines if name in ("ours", "streams", "bare")]
     context.invoke(compare, engines=engines, runs=runs)
     context.invoke(compare, records=1_000_000, engines=fast, only="drain", runs=runs)
     context.invoke(curve, engines=fast, runs=runs)
