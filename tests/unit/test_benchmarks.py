@@ -99,6 +99,19 @@ def test_figures_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert '"rate": [1.0, null, 20209.4]' in path.read_text("utf-8")
 
 
+def test_a_page_made_again_says_the_same(tmp_path: Path) -> None:
+    # given one that is another where it is written short first
+    path = tmp_path / "figures.json"
+    figures = Figures(path)
+    figures.sections["drain 10"] = section({"redeemonce": {"rate": [123.4999996]}})
+
+    # when
+    figures.save()
+
+    # then
+    assert page(Figures(path).sections, plots=[]) == page(figures.sections, plots=[])
+
+
 def test_rates_go_by_the_first_and_the_last_stamp() -> None:
     found = Results(4)
     found.stamps_ms.extend([1_000, 1_000, 1_500, 2_000])

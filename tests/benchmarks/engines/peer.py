@@ -21,9 +21,9 @@ _STOP_S = 20
 
 @dataclass(frozen=True)
 class Peer:
-    """``command`` gets APP_ID (also its consumer group), BOOTSTRAP, REQUESTS, RESULTS and
-    STATE_DIR from the environment, and ``more``; REDIS_URL and LEDGER, where its keys have to
-    be, if it uses that server, too."""
+    """``command`` gets APP_ID (also its consumer group), BOOTSTRAP, REQUESTS, RESULTS, STATE_DIR,
+    REDIS_URL and LEDGER (how its keys there begin) from the environment, and ``more``.
+    ``servers``: those it uses."""
 
     name: str
     command: tuple[str, ...]

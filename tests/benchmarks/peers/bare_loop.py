@@ -1,16 +1,16 @@
 """The same five rules in one Python process and one Redis, with nothing around them: no engine, but
-how far this way goes at the most.
+a measure for one that is built so.
 
-A call of Redis for each batch, and its commit while the next is decided. No rule of an offer, no
-computed codes, no fencing, no stored decisions, no restore: what a worker or Redis loses is wrong
-afterwards. Every partition's coupons and totals are in the one Redis.
+A call of Redis for each batch, for which it waits, and its commit while the next is decided. None
+of an offer's other rules, no computed codes, no fencing, no restore: two that run at once, or a
+Redis that loses writes, are wrong afterwards. Coupons and totals are those of all partitions.
 
 APP_ID (also its consumer group), BOOTSTRAP, REQUESTS, RESULTS, REDIS_URL and LEDGER (how its keys
 in Redis begin) come from outside.
 """
 
 import os
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -26,7 +26,7 @@ from rules import CUSTOMER_LIMIT, MIN_GAP_S, OFFER_LIMIT, outcome
 from typing_extensions import TypedDict
 
 _BATCH = 4_000
-#: Hashes that each kind of key is spread over: as many entries of a million as Redis keeps compact.
+#: Hashes that each kind of key is spread over: a million make 31 in each, which stay compact.
 _BUCKETS = 2**15
 
 
@@ -68,6 +68,7 @@ _producer = Producer(
         "transactional.id": os.environ["APP_ID"],
         "compression.type": "lz4",
         "linger.ms": 2,
+        "retry.backoff.ms": 2,  # the broker refuses a transaction right after another for a moment
         "batch.num.messages": 10_000,
         "queue.buffering.max.messages": 500_000,
     }
@@ -113,19 +114,17 @@ def commit(messages: list[Message], results: list[bytes], member: Any) -> None:
 
 
 def main() -> None:
-    _producer.init_transactions()
     _consumer.subscribe([_requests])
-    underway: Future[None] | None = None
     with ThreadPoolExecutor(1) as committing:
-        while underway is None or not underway.done() or underway.exception() is None:
+        underway = committing.submit(_producer.init_transactions)
+        while True:
             messages = _consumer.consume(_BATCH, 0.005)
+            results = decide(messages) if messages else []
+            if messages or underway.done():
+                underway.result()  # an error ends the loop
             if messages:
-                results = decide(messages)
-                if underway is not None:
-                    underway.result()
                 member = _consumer.consumer_group_metadata()
                 underway = committing.submit(commit, messages, results, member)
-    underway.result()
 
 
 if __name__ == "__main__":

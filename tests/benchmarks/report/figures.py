@@ -53,12 +53,13 @@ class Section:
     values: dict[str, dict[str, Runs]] = field(default_factory=dict)
 
     def add(self, run: int, row: str, values: Mapping[str, float | None]) -> None:
-        """Those of one run, by column; runs are counted from 0."""
+        """Those of one run, by column, to six digits: more are not measured. Runs are counted
+        from 0."""
         columns = self.values.setdefault(row, {})
         for column, value in values.items():
             runs = columns.setdefault(column, [])
             runs += [None] * (run - len(runs))
-            runs.append(value)
+            runs.append(None if value is None else float(f"{value:.6g}"))
 
     @property
     def runs(self) -> int:
@@ -88,9 +89,4 @@ _RUNS = re.compile(r"\[[^\[\]{}]*\]")
 
 
 def _on_one_line(found: re.Match[str]) -> str:
-    return json.dumps([_rounded(value) for value in json.loads(found[0])])
-
-
-def _rounded(value: float | None) -> float | None:
-    """To six digits: more are not measured."""
-    return value if value is None else float(f"{value:.6g}")
+    return json.dumps(json.loads(found[0]))

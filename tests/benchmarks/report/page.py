@@ -18,8 +18,8 @@ counted: what isn't one accepted result for each request stands in the tables.
 `{NAME}` is one real worker with everything on, its Redis with `appendfsync always`, and looks at
 all that an offer can say. The others look at five rules: the request id seen, the coupon used, the
 customer's count and gap, the offer's total. [Their sources](../tests/benchmarks/peers). The bare
-loop is no engine to use but a bound: those five rules in one Python process and one Redis of the
-same settings, with nothing that keeps them through a fault.
+loop is no engine but a measure: those five rules in one Python process, which waits for each call
+of the same Redis, with nothing against faults around them.
 
 Engine, Redis, Kafka, and what sends and reads, share the machine's cores; "busy with others" is how
 many of them did anything but the engine's work meanwhile. Microseconds of processor for each
