@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from schemas.reading import Reader, Unreadable
@@ -50,8 +50,9 @@ class Work(Protocol):
 
     def outcomes(
         self, requests: list[dict[str, Any]], decisions: list[Decided]
-    ) -> list[dict[str, Any]]:
-        """What to say of each decided request; the source is added later."""
+    ) -> Iterable[dict[str, Any]]:
+        """What to say of each decided request; the source is added later. One at a time: what is
+        written at once is still in the processor's cache."""
 
 
 class _Piece(NamedTuple):

@@ -1,5 +1,6 @@
 """Issue: hand a customer an offer's next coupon. Resend: say again which a customer has."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from schemas.placeholders import fill
@@ -78,12 +79,10 @@ class Issuing:
 
     def outcomes(
         self, requests: list[dict[str, Any]], decisions: list[Decided]
-    ) -> list[dict[str, Any]]:
+    ) -> Iterator[dict[str, Any]]:
         codes = iter(self._codes(requests, decisions))
-        return [
-            self._outcome(request, decided, codes)
-            for request, decided in zip(requests, decisions, strict=True)
-        ]
+        for request, decided in zip(requests, decisions, strict=True):
+            yield self._outcome(request, decided, codes)
 
     def _codes(self, requests: list[dict[str, Any]], decisions: list[Decided]) -> list[str]:
         """The generated codes of the coupons issued, in their order."""

@@ -1,6 +1,7 @@
 """Outcomes as they go out: what all have in common, and those of bytes that are no request."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -15,7 +16,8 @@ from state.ledger import Decided
 from streams.batches import Emission, Part, Record
 from streams.settings import Settings
 
-_moment = lru_cache(maxsize=64)(utc_moment)
+#: When something was decided, as it is written: a batch has one moment.
+written_moment = lru_cache(maxsize=64)(utc_moment)
 #: Where in a decision its transition's own part begins.
 REST = len(Decision._fields)
 
@@ -31,7 +33,7 @@ def outcome(request: dict[str, Any], decided: Decided) -> dict[str, Any]:
         "detail": None,
         "replayed": decided.replayed,
         "occurred_at": occurred_at,
-        "decided_at": _moment(decided_at),
+        "decided_at": written_moment(decided_at),
     }
     if version is not False:
         said["offer_version"] = version
@@ -62,11 +64,9 @@ class OneByOne(ABC):
 
     def outcomes(
         self, requests: list[dict[str, Any]], decisions: list[Decided]
-    ) -> list[dict[str, Any]]:
-        return [
-            self._outcome(request, decided)
-            for request, decided in zip(requests, decisions, strict=True)
-        ]
+    ) -> Iterator[dict[str, Any]]:
+        for request, decided in zip(requests, decisions, strict=True):
+            yield self._outcome(request, decided)
 
     @abstractmethod
     def _outcome(self, request: dict[str, Any], decided: Decided) -> dict[str, Any]: ...
@@ -107,6 +107,6 @@ class Outgoing:
             "reason": Reason.INVALID_REQUEST,
             "detail": wrong.detail,
             "replayed": False,
-            "decided_at": _moment(now),
+            "decided_at": written_moment(now),
         }
         return [dead_letter, self.outcome(part, record, said)]
