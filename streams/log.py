@@ -35,10 +35,9 @@ from streams.tracing import span
 logger = logging.getLogger("redeemonce")
 T = TypeVar("T")
 
-#: Records of a batch at the most, by lane. A batch has `BATCH_S`: what decides fewer than 500
-#: redeems a second could not finish one. The more, the more is decided while others are committed,
-#: and the less of it the processor's cache still has when its turn comes.
-BATCH_RECORDS = {"redeem": 6_000, "issue": 16_000, "revoke": 50, "offers": 100, "reminders": 16}
+#: Records of a batch at the most, by lane. A batch has `BATCH_S`: what decides fewer than 1,333
+#: redeems a second could not finish one. The more, the more is decided while others are committed.
+BATCH_RECORDS = {"redeem": 16_000, "issue": 16_000, "revoke": 50, "offers": 100, "reminders": 16}
 #: And bytes, of each partition: requests may have a megabyte, and a batch its time.
 PART_BYTES = 1 << 22
 #: Seconds a poll waits for the first record of a batch. For more it doesn't: while a batch is

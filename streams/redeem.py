@@ -46,14 +46,7 @@ class Redeeming(OneByOne):
             request["coupon"] = coupon
 
     def judge(self, requests: list[tuple[int, dict[str, Any]]]) -> list[Operation]:
-        """Leaves of each bill what its outcome says: the lines of all requests that wait for Redis
-        would take the processor's cache from those that don't."""
-        operations = [self._operation(offset, request) for offset, request in requests]
-        for _, request in requests:
-            if "bill" in request:
-                request["bill"].pop("lines", None)
-                request.pop("line_minors", None)
-        return operations
+        return [self._operation(offset, request) for offset, request in requests]
 
     def _operation(self, offset: int, request: dict[str, Any]) -> Operation:
         """In the order of `RedeemOp`."""
@@ -136,7 +129,7 @@ class Redeeming(OneByOne):
         if is_reversal:
             said["redemption_id"] = request["redemption_id"]
         else:
-            said["bill"] = request["bill"]
+            said["bill"] = _bill_of(request)
             said["discount"] = None
         if is_accepted:
             said["totals"] = {"coupon": rest[1], "customer": or_none(rest[2]), "offer": rest[3]}
@@ -167,7 +160,7 @@ class Redeeming(OneByOne):
             "code": request["code"],
             "coupon_id": f"{request['offer_id']}:{serial}",
             "till_id": request["till_id"],
-            "bill": request["bill"],
+            "bill": _bill_of(request),
             "discount": self._discount(discount_minor, lines),
             "totals": {"coupon": of_coupon, "customer": or_none(of_customer), "offer": of_offer},
         }
@@ -183,6 +176,12 @@ class Redeeming(OneByOne):
                 starts, expires = issued
                 said["ledger"]["issued"] = {"starts": starts, "expires": or_none(expires)}
         return said
+
+
+def _bill_of(request: dict[str, Any]) -> dict[str, Any]:
+    """So much of a bill as an outcome says."""
+    bill = request["bill"]
+    return {"number": bill["number"], "amount": bill["amount"], "currency": bill["currency"]}
 
 
 def fingerprint_of(request: dict[str, Any]) -> bytes:
