@@ -14,6 +14,15 @@ from streams.redeem import Redeeming
 from tests.ledger.desk import Desk
 from tests.world import create, issue, redeem
 
+#: The second line is on sale, so no discount is on it.
+BILL = {
+    "number": "B-1", "amount": "1499.00", "currency": "INR",
+    "lines": [
+        {"sku": "A", "amount": "1000.00"},
+        {"sku": "B", "amount": "499.00", "on_sale": True},
+    ],
+}  # fmt: skip
+
 
 class Stumbling(Redeeming):
     def _operation(self, offset: int, request: dict[str, Any]) -> Operation:
@@ -26,7 +35,7 @@ def test_only_that_request_is_refused(desk: Desk) -> None:
     # given
     desk.ask(create())
     codes = [said["code"] for said in desk.ask(*(issue(f"c-{n}") for n in range(3)))]
-    asked = [orjson.dumps(redeem(code, f"c-{n}")) for n, code in enumerate(codes)]
+    asked = [orjson.dumps(redeem(code, f"c-{n}", bill=BILL)) for n, code in enumerate(codes)]
     records = [Record(offset, b"k", value) for offset, value in enumerate(asked)]
     part = Part(0, desk.ledger.claim(), 0, 0, 3, records)
     work = Stumbling(desk.settings, desk.catalogue)
@@ -49,4 +58,7 @@ def test_only_that_request_is_refused(desk: Desk) -> None:
     assert said[1]["detail"] == (
         "request: can't be judged: OverflowError: more than a rule can bear"
     )
+    for one in (said[0], said[2]):  # judged twice, the second time by themselves
+        assert one["discount"]["lines"] == ["100.00", "0.00"]
+        assert one["bill"] == {"number": "B-1", "amount": "1499.00", "currency": "INR"}
     assert [letter.value for letter in dead_letters] == [asked[1]]
