@@ -138,10 +138,10 @@ class Redeeming(OneByOne):
         return said
 
     def _accepted(self, request: dict[str, Any], decided: Decided) -> dict[str, Any]:
-        """Of a redeem or validate. Nearly all outcomes are these: taken apart and written down as
-        a whole, one costs half of what it does field by field."""
+        """Of a redeem or validate. Nearly all outcomes are these, so this one begins as `outcome`
+        does without calling it: written down as a whole it costs a fifth less to word."""
         # As `Decision` has them, then `Redeemed`.
-        _, sequence, version, decided_at, occurred_at, *redeemed = decided.content
+        _, _, version, decided_at, occurred_at, *redeemed = decided.content
         serial, of_coupon, of_customer, of_offer, day, lines, discount_minor, bill_minor, issued = (
             redeemed
         )
@@ -165,16 +165,16 @@ class Redeeming(OneByOne):
             "totals": {"coupon": of_coupon, "customer": or_none(of_customer), "offer": of_offer},
         }
         if changed_something(decided):
-            said["ledger"] = {
-                "sequence": sequence or None,
-                "fingerprint": request["fingerprint"].hex(),
-                "day": day,
-                "discount_minor": discount_minor,
-                "bill_minor": bill_minor,
-            }
+            said["ledger"] = kept = change(
+                decided,
+                request["fingerprint"],
+                day=day,
+                discount_minor=discount_minor,
+                bill_minor=bill_minor,
+            )
             if issued:
                 starts, expires = issued
-                said["ledger"]["issued"] = {"starts": starts, "expires": or_none(expires)}
+                kept["issued"] = {"starts": starts, "expires": or_none(expires)}
         return said
 
 
