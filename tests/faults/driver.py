@@ -23,7 +23,7 @@ from streams.cli.common import ledger_of
 from streams.settings import Settings
 from tests.faults.kinds import KINDS, Kind, Story
 from tests.faults.load import Load, reminders
-from tests.faults.report import Evidence, Fault, Report
+from tests.faults.report import Evidence, Fault, Missed, Report, lacking
 from tests.faults.scene import Scene
 from tests.faults.stand import Stand
 from tests.faults.topics_seen import Topics
@@ -68,7 +68,8 @@ def schedule(chance: Random) -> Iterator[Kind]:
 
 @dataclass
 class Going:
-    """A story that goes on. It waits for a condition, until ``latest``."""
+    """A story that goes on. It waits for a condition, until ``latest``. ``late_at``: the line where
+    that was first in vain."""
 
     kind: Kind
     story: Story
@@ -76,6 +77,7 @@ class Going:
     condition: Callable[[], bool]
     latest: float
     happened: bool = True
+    late_at: int = 0
 
 
 class Faults:
@@ -89,7 +91,7 @@ class Faults:
         self._over_at: float | None = None
         self.going: list[Going] = []
         self.done: list[Fault] = []
-        self.missed: list[str] = []
+        self.missed: list[Missed] = []
         self.ended = self._next = time.monotonic()
 
     def go_on(self, calm: bool, over: bool) -> None:
@@ -101,7 +103,8 @@ class Faults:
         for one in tuple(self.going):
             late = now > one.latest or too_late
             if late or one.condition():
-                one.happened &= not late
+                if late and one.happened:
+                    one.happened, one.late_at = False, one.story.gi_frame.f_lineno
                 self._step(one, now)
         if over:
             return
@@ -128,8 +131,9 @@ class Faults:
             if one.happened:
                 self.done.append(Fault(one.kind.name, one.began, now))
             else:
-                self.missed.append(one.kind.name)
-                if self.missed.count(one.kind.name) < _TRIES:  # once more, soon
+                self.missed.append(Missed(one.kind.name, one.late_at))
+                tries = sum(missed.kind == one.kind.name for missed in self.missed)
+                if tries < _TRIES:  # once more, soon
                     self._kinds = chain([one.kind], self._kinds)
             self.ended, self._next = now, now + self._chance.uniform(*CALM_S)
         elif callable(step):
@@ -262,6 +266,18 @@ def _carry_out(traffic: Traffic, faults: Faults, scene: Scene, patience_s: float
             silent_s = time.monotonic() - max(traffic.heard_at, faults.ended)
             if silent_s > SILENCE_S and not traffic.all_answered:
                 return
+
+
+def until_shown(stand: Stand, seconds: float, seed: int, most: int) -> list[Report]:
+    """Rounds one after the other, ``most`` at the most, until together they had all that must come
+    about, or one found something: on a slow machine a story may come to nothing."""
+    reports: list[Report] = []
+    while len(reports) < most:
+        reports.append(run(stand, Plan(seconds, seed + len(reports))))
+        print(reports[-1])
+        if reports[-1].verdict.problems or not lacking(reports):
+            break
+    return reports
 
 
 def rounds(

@@ -29,6 +29,14 @@ class Fault(NamedTuple):
     ended: float
 
 
+class Missed(NamedTuple):
+    """One that the schedule had, but that didn't come about: in this line of its story something
+    that it waits for didn't happen."""
+
+    kind: str
+    line: int
+
+
 @dataclass
 class Evidence:
     """A run as it was seen from outside. ``settings`` lead past the proxies."""
@@ -39,8 +47,7 @@ class Evidence:
     seconds: float
     sent: int
     faults: list[Fault]
-    #: Kinds that the schedule had, but that didn't come about.
-    missed: list[str]
+    missed: list[Missed]
     waits: list[Wait]
     #: Requests that nobody answered any more.
     unanswered: int
@@ -94,27 +101,30 @@ class Report:
     needed: tuple[str, ...] = ()
 
     @property
-    def lacks(self) -> list[str]:
-        return [name for name in self.needed if not self.counts[name]]
-
-    @property
     def is_sound(self) -> bool:
         """No violation; and it was a run in which something happened."""
-        return not self.verdict.problems and not self.lacks
+        return not self.verdict.problems and not lacking([self])
 
     def __str__(self) -> str:
         seen = self.evidence
         waits = sorted(seen.longest_waits().items(), key=lambda item: -item[1][1])
+        longest = max((wait.until - wait.since for wait in seen.waits), default=0.0)
+        missed = ", ".join(f"{kind} (line {line} of its story)" for kind, line in seen.missed)
         lines = [
             f"seed {seen.seed}: {seen.sent:,} requests in {seen.seconds:.0f} s, "
-            f"{len(seen.faults)} faults",
+            f"{len(seen.faults)} faults, {longest:.1f} s the longest wait of all",
             *(f"  {s:6.1f} s the longest wait, {n} x {kind}" for kind, (n, s) in waits),
-            "  not come about: " + (", ".join(seen.missed) or "none"),
+            f"  not come about: {missed or 'none'}",
             "  " + ", ".join(f"{count} {name}" for name, count in self.counts.items()),
             *(f"  {count:7,} {what}" for what, count in sorted(self.verdict.counts.items())),
             f"verdict: {len(self.verdict.problems)} violations",
             *(f"  {problem}" for problem in self.verdict.problems[:20]),
         ]
-        if self.lacks:
-            lines.append(f"this run had no {', '.join(self.lacks)}: it shows too little")
+        if lacks := lacking([self]):
+            lines.append(f"this run had no {', '.join(lacks)}: it shows too little")
         return "\n".join(lines)
+
+
+def lacking(reports: list[Report]) -> list[str]:
+    """What must come about and didn't in any of them."""
+    return [name for name in reports[0].needed if not any(one.counts[name] for one in reports)]

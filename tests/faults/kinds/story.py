@@ -1,13 +1,13 @@
 """What a fault is: a story, told step after step while the load goes on."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import NamedTuple
 
 from tests.faults.scene import Scene
 
 #: Seconds to wait, or a condition to wait for.
 Step = float | Callable[[], bool]
-Story = Iterator[Step]
+Story = Generator[Step, None, None]
 Teller = Callable[[Scene], Story]
 
 
