@@ -1,8 +1,9 @@
 """Calls of Redis by whoever reads or writes the ledger, and how they fail."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
 import msgpack
@@ -11,13 +12,14 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from state import keys
-from state.connecting import first_words
+from state.connecting import TIMEOUT_S, first_words
 
 T = TypeVar("T")
-#: Seconds. A server that takes a connection but no longer answers counts as away.
-_TIMEOUT_S = 5.0
 #: Errors of a server that may get over them: decide nothing, ask again.
-_PASSING = ("OOM", "MISCONF", "READONLY", "LOADING", "NOREPLICAS", "MASTERDOWN", "TRYAGAIN", "BUSY")
+_PASSING = (
+    "OOM", "MISCONF", "READONLY", "LOADING", "NOREPLICAS", "MASTERDOWN", "TRYAGAIN", "BUSY",
+    "NOSCRIPT",
+)  # fmt: skip
 
 
 class LedgerError(Exception):
@@ -63,8 +65,8 @@ class Calls:
     def __init__(self, url: str, prefix: str) -> None:
         self.client: Any = redis.Redis.from_url(
             url,
-            socket_timeout=_TIMEOUT_S,
-            socket_connect_timeout=_TIMEOUT_S,
+            socket_timeout=TIMEOUT_S,
+            socket_connect_timeout=TIMEOUT_S,
             retry=Retry(NoBackoff(), 0),
             health_check_interval=0,
             redis_connect_func=first_words,
@@ -78,14 +80,23 @@ class Calls:
         return asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
 
     def _answered(self, call: Callable[[], T]) -> T:
-        try:
+        with errors_of_redis():
             return call()
-        except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError) as error:
-            raise LedgerAway(f"Redis doesn't answer: {error}") from error
-        except redis.exceptions.ResponseError as error:
-            code, _, words = str(error).partition(" ")
-            if error.status_code is not None:  # the client knows this one, and has taken it off
-                code, words = error.status_code, str(error)
-            if code.rstrip(":") in _PASSING:
-                raise LedgerAway(f"Redis can't write: {code} {words}") from error
-            raise
+
+
+@contextmanager
+def errors_of_redis() -> Iterator[None]:
+    """Those that may pass are `LedgerAway`."""
+    try:
+        yield
+    except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError) as error:
+        raise LedgerAway(f"Redis doesn't answer: {error}") from error
+    except TimeoutError as error:
+        raise LedgerAway(f"Redis doesn't answer within {TIMEOUT_S:.0f} s") from error
+    except redis.exceptions.ResponseError as error:
+        code, _, words = str(error).partition(" ")
+        if error.status_code is not None:  # the client knows this one, and has taken it off
+            code, words = error.status_code, str(error)
+        if code.rstrip(":") in _PASSING:
+            raise LedgerAway(f"Redis can't write: {code} {words}") from error
+        raise

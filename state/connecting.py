@@ -2,8 +2,12 @@
 
 from typing import Any
 
+from redis.asyncio.connection import SSLConnection as AsyncSSLConnection
 from redis.connection import SSLConnection
 from redis.exceptions import AuthenticationError, ConnectionError
+
+#: Seconds. A server that takes a connection but no longer answers counts as away.
+TIMEOUT_S = 5.0
 
 
 class CertificateWanted(ConnectionError):
@@ -15,12 +19,23 @@ def first_words(connection: Any) -> None:
     before what it says of that is read; so it is said here."""
     try:
         connection.on_connect()
-    except AuthenticationError:
-        raise
     except ConnectionError as error:
-        if not isinstance(connection, SSLConnection) or connection.certfile:
-            raise
-        raise CertificateWanted(
-            f"it ended the connection at the first word ({error}): it wants a certificate, and "
-            "REDEEMONCE_REDIS_SSL_CERTIFICATE is not set"
-        ) from error
+        raise _explained(connection, error) from error
+
+
+async def first_words_async(connection: Any) -> None:
+    """The same on a connection of asyncio's."""
+    try:
+        await connection.on_connect()
+    except ConnectionError as error:
+        raise _explained(connection, error) from error
+
+
+def _explained(connection: Any, error: ConnectionError) -> ConnectionError:
+    has_tls = isinstance(connection, SSLConnection | AsyncSSLConnection)
+    if isinstance(error, AuthenticationError) or not has_tls or connection.certfile:
+        return error
+    return CertificateWanted(
+        f"it ended the connection at the first word ({error}): it wants a certificate, and "
+        "REDEEMONCE_REDIS_SSL_CERTIFICATE is not set"
+    )

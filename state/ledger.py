@@ -9,7 +9,18 @@ from typing import Any
 import msgpack
 
 from state import keys
-from state.calls import Behind, Closed, Decided, Fenced, LedgerAway, LedgerError, Stale, decided
+from state.ahead import Ahead
+from state.calls import (
+    Behind,
+    Closed,
+    Decided,
+    Fenced,
+    LedgerAway,
+    LedgerError,
+    Stale,
+    decided,
+    errors_of_redis,
+)
 from state.catalogue import Catalogue
 from state.layout import Head, Operation
 from state.records import Counts, Range, counts_of, runs_of
@@ -37,14 +48,20 @@ Packed = tuple[bytes, bytes]
 #: Of each piece what the script answered: how many it told again, and each decision.
 Answers = list[list[bytes]]
 
-_REFUSALS = {b"CLOSED": Closed, b"FENCED": Fenced, b"BEHIND": Behind, b"STALE": Stale}
+_REFUSALS = {
+    b"CLOSED": Closed,
+    b"FENCED": Fenced,
+    b"BEHIND": Behind,
+    b"STALE": Stale,
+    b"SKIPPED": LedgerAway,
+}
 
 
 @dataclass(slots=True)
 class Chain:
-    """Pieces of a batch that are decided one after the other."""
+    """Pieces of a batch that are decided one after the other. One that failed is never answered."""
 
-    broken: bool = False
+    unanswered: int = 0
 
 
 class Ledger(Restoring):
@@ -55,32 +72,38 @@ class Ledger(Restoring):
 
     def __init__(self, url: str, prefix: str, memory_days: int = 7) -> None:
         super().__init__(url, prefix)
+        self._ahead = Ahead(url)
         self.memory_days = memory_days
         #: Requests answered by what was decided before a crash or an abort.
         self.told_again = 0
 
     # Deciding ------------------------------------------------------------------------------------
 
-    def decide(
+    async def decide(
         self, chain: Chain, transition: Transition, pieces: Pieces
     ) -> "asyncio.Future[Answers]":
-        """Start to decide pieces of a batch, each of another partition; `read` what the future
-        holds, which fails as `decide_now` does. They stand on those before them.
+        """Ask for pieces of a batch, each of another partition, before those before them in the
+        chain are answered; `read` what the future holds, which fails as `decide_now` does.
 
-        Where an earlier one of the chain failed they aren't asked, which is `LedgerAway`: a piece
+        Where an earlier one wasn't decided these aren't, which is `LedgerAway`: by itself a piece
         above what the ledger has applied would be taken for lost writes.
         """
-        packed = self._packed(pieces)  # here: while the thread does anything, Redis has no work
+        follows, packed = chain.unanswered > 0, self._packed(pieces)
+        chain.unanswered += 1
+        asked = await self._ask_ahead(transition, packed, follows)
+        return asyncio.ensure_future(self._answer_to(chain, asked))
 
-        def decide() -> Answers:
-            if chain.broken:
-                raise LedgerAway("an earlier piece of the batch was not decided")
-            chain.broken = True
-            found = self._ask(transition, packed)
-            chain.broken = False
-            return found
+    async def _ask_ahead(
+        self, transition: Transition, packed: Packed, follows: bool
+    ) -> "asyncio.Future[Any]":
+        return await self._ahead.ask(transition.value, self.base, *packed, b"1" if follows else b"")
 
-        return self.in_thread(decide)
+    async def _answer_to(self, chain: Chain, asked: "asyncio.Future[Any]") -> Answers:
+        with errors_of_redis():
+            answer = await asked
+        answers = self._unless_refused(answer)
+        chain.unanswered -= 1
+        return answers
 
     def decide_now(self, transition: Transition, pieces: Pieces) -> list[list[Decided]]:
         """For each piece its decisions, in the order of its operations.
@@ -102,9 +125,11 @@ class Ledger(Restoring):
         )
 
     def _ask(self, transition: Transition, packed: Packed) -> Answers:
-        answer: list[Any] = self._answered(
-            lambda: transition.value.run(self.client, self.base, *packed)
+        return self._unless_refused(
+            self._answered(lambda: transition.value.run(self.client, self.base, *packed, b""))
         )
+
+    def _unless_refused(self, answer: list[Any]) -> Answers:
         status, *answers = answer
         if status != b"OK":
             raise _REFUSALS[status](" ".join(part.decode() for part in answers))

@@ -159,7 +159,7 @@ class Decider:
                     for part, some in zip(parts, requests, strict=True)
                 ]
                 reach(self.work.lane.name, "before_script")
-                answer = self.ledger.decide(chain, self.work.transition, calls)
+                answer = await self.ledger.decide(chain, self.work.transition, calls)
                 asked.append(_Asked(parts, requests, answer))
                 if len(asked) > PIECES_AHEAD:
                     await word_first()

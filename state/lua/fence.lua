@@ -4,6 +4,7 @@
 -- one piece after the other's. Both are MessagePack. All operations are one list, OP.width values of
 -- each after a first that is none: `op` is how many stand before one's own, so that
 -- ops[op + OP.day] is its day.
+-- ARGV[3] is '1' where the call was sent before another, which it stands on, was answered.
 local heads = unpack_(ARGV[1])
 local head = heads[1]               -- lane, clock, memory and stamp are the same in all
 -- As many values at once as Lua's stack has room for: a list that grows by one at a time costs more.
@@ -60,8 +61,12 @@ for i, head in ipairs(heads) do
   piece.applied = tonumber(found[2] or '0')
   if head[HEAD.claim] < tonumber(found[1] or '0') then return { 'FENCED' } end
   local after = next_op + head[HEAD.width + 1] * OP.width
-  if piece.applied < head[HEAD.committed] or piece.applied < head[HEAD.from]
-      or not told_again(piece, next_op, after) then
+  if piece.applied < head[HEAD.committed] then return behind(piece.applied) end
+  -- That other one may just not have been decided. Who asks again doesn't ask ahead.
+  if piece.applied < head[HEAD.from] and ARGV[3] == '1' then
+    return { 'SKIPPED', 'an earlier piece of the batch was not decided' }
+  end
+  if piece.applied < head[HEAD.from] or not told_again(piece, next_op, after) then
     return behind(piece.applied)
   end
   pieces[i], next_op = piece, after

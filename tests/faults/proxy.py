@@ -147,4 +147,4 @@ def kafka_request(api_key: int) -> Callable[[bytes], bool]:
 
 def script_call(chunk: bytes) -> bool:
     """Matches a call of a script in Redis."""
-    return b"EVALSHA" in chunk[:64]
+    return b"EVAL" in chunk[:64]

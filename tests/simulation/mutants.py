@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from confluent_kafka import KafkaException, Message, TopicPartition
 
 from state.layout import Head
-from state.ledger import Chain
 from streams import log as project
 from streams import source
 from streams.batches import Batch, Emission, Part, Share, divided, fitting
@@ -204,12 +203,12 @@ class ChecksNoClaims(Rules):
         return False
 
 
-class AsksOnAfterAFailure(ModelLedger):
-    """For a piece though the one before it was not decided."""
+class AsksAheadInSilence(ModelLedger):
+    """Without saying that a piece stands on one that isn't answered yet."""
 
-    def decide(self, chain: Chain, transition: Any, pieces: Any) -> "asyncio.Future[Any]":
-        chain.broken = False
-        return super().decide(Chain(), transition, pieces)
+    async def _ask_ahead(self, transition: Any, pieces: Any, follows: bool) -> asyncio.Future[Any]:
+        del follows
+        return await super()._ask_ahead(transition, pieces, follows=False)
 
 
 class Wrong(NamedTuple):
@@ -254,8 +253,8 @@ MUTANTS = {
     "outcomes not produced again after an abort": Wrong(Variation(OutcomesProducedOnce), _ANSWER),
     "stored decisions not told again": Wrong(Variation(rules=DecidesAnew), "a worker killed"),
     "claims not checked": Wrong(Variation(rules=ChecksNoClaims), _FROZEN),
-    "a piece asked for after one that failed": Wrong(
-        Variation(ledger=AsksOnAfterAFailure), _ANSWER
+    "a piece asked for ahead without saying so": Wrong(
+        Variation(ledger=AsksAheadInSilence), _ANSWER
     ),
     "a restore that fences nobody": Wrong(Variation(restore_fences=False), "Redis loses writes"),
 }

@@ -5,6 +5,7 @@ one offer whose redemptions are counted up to a cap. `test_model.py` holds them 
 script on a real server.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -65,7 +66,14 @@ class Rules:
     def __init__(self, cap: int) -> None:
         self._cap = cap
 
-    def decide(self, before: Content, run_id: int, head: Head, operations: Sequence[Any]) -> Told:
+    def decide(
+        self,
+        before: Content,
+        run_id: int,
+        head: Head,
+        operations: Sequence[Any],
+        follows: bool = False,
+    ) -> Told:
         """The status, an answer for each offset, how many were decided before, what is now."""
         if before.opened != run_id:
             return "CLOSED", {}, 0, before
@@ -73,8 +81,10 @@ class Rules:
         if self.is_fenced(head.claim, claim):
             return "FENCED", {}, 0, before
         behind: Told = "BEHIND", {}, 0, before._replace(opened=None, epoch=0)
-        if applied < head.committed or applied < head.from_:
+        if applied < head.committed:
             return behind
+        if applied < head.from_:
+            return ("SKIPPED", {}, 0, before) if follows else behind
         answers = self.told_again(before, head, operations, applied)
         if answers is None:
             return behind
@@ -97,12 +107,16 @@ class Rules:
         return "OK", {**answers, **fresh}, len(answers), now
 
     def decide_together(
-        self, before: Content, run_id: int, pieces: Sequence[tuple[Head, Sequence[Any]]]
+        self,
+        before: Content,
+        run_id: int,
+        pieces: Sequence[tuple[Head, Sequence[Any]]],
+        follows: bool = False,
     ) -> tuple[str, list[dict[int, Answer]], int, Content]:
         """All of several partitions, or none: the first status that isn't "OK", "STALE" last."""
         now, told = before, []
         for head, operations in pieces:
-            told.append(self.decide(now, run_id, head, operations))
+            told.append(self.decide(now, run_id, head, operations, follows))
             now = told[-1][3]
         refusals = [status for status, *_ in told if status != "OK"]
         if refusals:
@@ -237,14 +251,18 @@ class ModelLedger(Ledger):
     def read(self, answers: Any) -> list[list[Decided]]:
         return list(answers)
 
-    def _ask(self, transition: Transition, pieces: Any) -> list[list[Decided]]:
+    async def _ask_ahead(
+        self, transition: Transition, pieces: Any, follows: bool
+    ) -> asyncio.Future[Any]:
         del transition
+        return self.in_thread(self._call, pieces, follows)
 
+    def _call(self, pieces: Any, follows: bool) -> Any:
         def apply(variant: str) -> tuple[str, list[dict[int, Answer]], int]:
             if variant == "away":
                 raise LedgerAway("Redis doesn't answer")
             status, answers, replays, now = self._redis.rules.decide_together(
-                self._redis.content, self._redis.run_id, pieces
+                self._redis.content, self._redis.run_id, pieces, follows
             )
             self._redis.write(now)
             if status == "BEHIND" and not self._redis.losses:
@@ -255,7 +273,10 @@ class ModelLedger(Ledger):
 
         places = (f"{head.partition}:[{head.from_},{head.to})" for head, _ in pieces)
         name = f"decide {' '.join(places)}"
-        status, answers, replays = self._caller.call(name, apply, ("lost", "away"))
+        return *self._caller.call(name, apply, ("lost", "away")), pieces
+
+    def _unless_refused(self, answer: Any) -> list[Any]:
+        status, answers, replays, pieces = answer
         if status != "OK":
             raise _REFUSALS[status.encode()](status)
         self.told_again += replays

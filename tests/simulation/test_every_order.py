@@ -5,14 +5,14 @@ import pytest
 from tests.simulation.exploring import Findings, by_chance, every_way
 from tests.simulation.plans import SMALL, drawn
 
-SEEDS = 1000
+SEEDS = 2000
 #: What a trace says of each fault, of what comes by itself, and of what is answered to them.
 SIGNS = (
     *("is killed", "is frozen", "loses all", "loses 1", "is edited"),
     *("(lost)", "(away)", "(slow)", "(cut)", "(late)", "(refused)", "(refused on and on)"),
     *("goes on", "is started", "started for", "the session of", "the transaction of"),
     *("the lock of", "markers of", "'revoke'", "'lost'", "'fenced'", "merge", "abort"),
-    *("CLOSED", "FENCED", "STALE", "FATAL", "UNKNOWN_MEMBER_ID", "FENCED_INSTANCE_ID"),
+    *("CLOSED", "FENCED", "STALE", "SKIPPED", "FATAL", "UNKNOWN_MEMBER_ID", "FENCED_INSTANCE_ID"),
 )
 
 

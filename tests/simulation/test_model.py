@@ -1,5 +1,7 @@
 """The model of the ledger answers as the project's script does on a real server."""
 
+import asyncio
+from collections.abc import Iterator
 from random import Random, randrange
 from typing import Any
 
@@ -8,7 +10,17 @@ import pytest
 
 from schemas.topics import ISSUE
 from state.layout import Head
-from state.ledger import Behind, Closed, Fenced, Ledger, Stale, Transition
+from state.ledger import (
+    Behind,
+    Chain,
+    Closed,
+    Decided,
+    Fenced,
+    Ledger,
+    LedgerAway,
+    Stale,
+    Transition,
+)
 from streams.settings import Settings
 from tests.ledger.asking import edit
 from tests.ledger.desk import NOW, Desk
@@ -16,15 +28,18 @@ from tests.simulation.redis_model import Answer, Content, Operation, Rules
 from tests.world import create, issue
 
 CAP, CALLS, PARTITIONS, IDS = 25, 600, 3, 60
-STATUS = {Behind: "BEHIND", Closed: "CLOSED", Fenced: "FENCED", Stale: "STALE"}
+STATUS = {
+    Behind: "BEHIND", Closed: "CLOSED", Fenced: "FENCED", Stale: "STALE", LedgerAway: "SKIPPED"
+}  # fmt: skip
 Told = tuple[str, list[dict[int, Answer]], int]
 
 
 class Both:
     """The script and the model, asked the same. The offer issues `CAP` coupons."""
 
-    def __init__(self, desk: Desk, random: Random) -> None:
+    def __init__(self, desk: Desk, random: Random, runner: asyncio.Runner) -> None:
         self.desk, self.random, self.seen = desk, random, set[str]()
+        self._runner = runner
         self._rules, self.content = Rules(CAP), Content(opened=1)
         self._records: list[dict[int, str]] = [{} for _ in range(PARTITIONS)]
 
@@ -43,13 +58,15 @@ class Both:
         heads = [self._head(partition) for partition in partitions]
         ids = [self._requests(head.partition, head.from_, head.to) for head in heads]
         stamp_now, _ = self.desk.ledger.changed_offers()
+        follows = self.random.random() < 0.3
         operations = [[Operation(*request) for request in one.items()] for one in ids]
         status, answers, replays, now = self._rules.decide_together(
-            self.content._replace(stamp=stamp_now), 1, [*zip(heads, operations, strict=True)]
-        )
+            self.content._replace(stamp=stamp_now), 1, [*zip(heads, operations, strict=True)],
+            follows,
+        )  # fmt: skip
         self.content = now
         self.seen.add(status)
-        return self._script_tells(heads, ids), (status, answers, replays)
+        return self._script_tells(heads, ids, follows), (status, answers, replays)
 
     def _head(self, partition: int) -> Head:
         random = self.random
@@ -62,7 +79,7 @@ class Both:
         stamp = self.desk.catalogue.stamp
         return Head(ISSUE.name, partition, claim, committed, from_, to, NOW, 7, stamp)
 
-    def _script_tells(self, heads: list[Head], ids: list[dict[int, str]]) -> Told:
+    def _script_tells(self, heads: list[Head], ids: list[dict[int, str]], follows: bool) -> Told:
         work, ledger = self.desk.works[ISSUE.name], self.desk.ledger
         requests: list[list[tuple[int, Any]]] = [
             [
@@ -74,8 +91,8 @@ class Both:
         before = ledger.told_again
         calls = [(head, work.judge(some)) for head, some in zip(heads, requests, strict=True)]
         try:
-            decided = ledger.decide_now(Transition.ISSUE, calls)
-        except (Behind, Closed, Fenced, Stale) as refusal:
+            decided = self._runner.run(_decided(ledger, calls, follows))
+        except (Behind, Closed, Fenced, Stale, LedgerAway) as refusal:
             return STATUS[type(refusal)], [], 0
         answers = []
         for some, decisions in zip(requests, decided, strict=True):
@@ -86,19 +103,31 @@ class Both:
         return "OK", answers, ledger.told_again - before
 
 
+async def _decided(ledger: Ledger, calls: list[Any], follows: bool) -> list[list[Decided]]:
+    """As a worker asks: alone, or ahead of the answer to what it stands on."""
+    chain = Chain(unanswered=int(follows))
+    return ledger.read(await (await ledger.decide(chain, Transition.ISSUE, calls)))
+
+
 def _answer(said: dict[str, Any]) -> Answer:
     return Answer(said["replayed"], None if said["reason"] else said["totals"]["offer"])
 
 
+@pytest.fixture
+def runner() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as made:
+        yield made
+
+
 @pytest.mark.parametrize("given", [1, randrange(10**6)], ids=["always", "drawn"])
 def test_the_model_refuses_replays_and_decides_as_the_script_does(
-    given: int, settings: Settings, ledger: Ledger
+    given: int, settings: Settings, ledger: Ledger, runner: asyncio.Runner
 ) -> None:
     # given
     print(f"seed {given}")
     desk = Desk(settings, ledger)
     desk.ask(create(issue={"max_total": CAP}))
-    both = Both(desk, Random(given))
+    both = Both(desk, Random(given), runner)
 
     for _ in range(CALLS):
         # when
