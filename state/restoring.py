@@ -179,10 +179,16 @@ class Restoring(Calls):
             self.client.connection_pool.release(connection)
 
     def epoch(self) -> int:
-        """How often this ledger was opened, as Redis has it. 0 where it never was, or has another
-        layout: then all of it is made again."""
+        """How often this ledger was opened, as Redis has it. 0 where it never was, has another
+        layout, or holds a part of a call: then all of it is made again."""
         found = self._answered(lambda: self.client.get(self.base + "epoch"))
-        return int(found or 0) if self._has_this_layout() else 0
+        return int(found or 0) if self._has_this_layout() and not self._has_part_of_a_call() else 0
+
+    def _has_part_of_a_call(self) -> bool:
+        begun, ended = self._answered(
+            lambda: self.client.hmget(f"{self.base}calls", "begun", "ended")
+        )
+        return bool(begun != ended)
 
     def versions(self, offer_ids: Sequence[str]) -> list[int]:
         """Of each offer, 0 where it isn't there."""

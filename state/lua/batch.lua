@@ -109,11 +109,13 @@ local function finish(decide, write_more)
     piece.committed = committed_of(piece)
   end
   collect_coupons()
+  begin_writing()
   if write_more then write_more() end
   write_memory()
   write_all()
   for _, piece in ipairs(pieces) do
     if #piece.committed > 0 then call('HDEL', piece.kept, unpack(piece.committed)) end
   end
+  end_writing()
   return told
 end

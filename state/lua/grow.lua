@@ -4,5 +4,7 @@
 if not holds_lock(ARGV[1]) then return { 'FENCED' } end
 local table_ = open_table(ARGV[2])
 local due = max(table_.count, buckets_for(max(table_.entries, tonumber(ARGV[3]))))
+begin_writing()
 grow(table_, table_.entries == 0 and due or math.min(due, table_.count + tonumber(ARGV[4])))
+end_writing()
 return { 'OK', text(table_.count), text(due) }

@@ -40,6 +40,7 @@ collect_coupons()
 -- of no epoch, all of it is made again. A full server refuses the first write, if that takes memory,
 -- and no later one: so it is set, not deleted.
 local epoch = call('GET', base .. 'epoch')
+begin_writing()
 call('SET', base .. 'epoch', 0)
 issued_to_customers(content.customers)
 for generation, list in pairs(content.requests) do
@@ -59,4 +60,5 @@ write_registers()
 write_parts()
 write_all()
 call('SET', base .. 'epoch', epoch or 0)
+end_writing()
 return { 'OK' }

@@ -14,6 +14,7 @@ from state.records import counts_of, lists_of, values_of
 #: partition, what belongs to one opening of the server, and how many buckets were made ahead.
 OF_THE_MOMENT = {
     "buckets",
+    "calls",
     "decisions",
     "chain",
     "open",

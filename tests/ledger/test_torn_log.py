@@ -1,0 +1,88 @@
+"""Redis' log was torn off in the middle of a call, by a power cut, say; Redis starts, and again."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.process import Server, choose_port, kill, stop
+from deploy.redis import start_redis, wait_for_redis
+from state.ledger import Ledger
+from streams.settings import Settings
+from tests.ledger.desk import Desk
+from tests.ledger.held import content
+from tests.world import create, issue, redeem
+
+
+class Torn:
+    """A Redis whose log ends with a call, and how long that log was before and after it."""
+
+    def __init__(self, home: Path) -> None:
+        self._home, self._port = home, choose_port()
+        self.server = self._start()
+
+    def _start(self) -> Server:
+        server = start_redis(self._home, self._port)
+        wait_for_redis(server)
+        return server
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self._port}/0"
+
+    @property
+    def length(self) -> int:
+        return self._log.stat().st_size
+
+    @property
+    def _log(self) -> Path:
+        [log] = self._home.rglob("*.incr.aof")
+        return log
+
+    def start_again(self, length: int | None = None) -> None:
+        """Killed, and started on so much of its log."""
+        kill(self.server)
+        if length is not None:
+            os.truncate(self._log, length)
+        self.server = self._start()
+
+
+@pytest.fixture
+def torn(tmp_path: Path) -> Iterator[Torn]:
+    made = Torn(tmp_path / "redis")
+    yield made
+    stop([made.server])
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.4, 0.6, 0.8, 0.95])
+def test_a_part_of_a_call_is_never_taken_for_what_was_decided(
+    settings: Settings, torn: Torn, share: float
+) -> None:
+    # given: a call at the end of the log
+    settings = settings.model_copy(update={"redis_url": torn.url})
+    ledger = Ledger(settings.redis_url, settings.topic_prefix)
+    desk = Desk(settings, ledger)
+    [_, said] = desk.ask(create(redeem={"max_per_customer": 2}), issue("c-1"))
+    whole, before = content(ledger), torn.length
+    at = desk.lay(*(redeem(said["code"], "c-1") for _ in range(3)))
+    desk.decide(at)
+    after = torn.length
+
+    # when: some of it is lost
+    torn.start_again(before + int(share * (after - before)))
+
+    # expect: that call was never made
+    epoch = ledger.epoch()
+    assert epoch > 0
+    assert content(ledger) == whole
+
+    # when: others are, and Redis starts once more
+    desk.open()
+    desk.ask(issue("c-2"))
+    now = content(ledger)
+    torn.start_again()
+
+    # expect: it has the same, or is known not to
+    assert content(ledger) == now or ledger.epoch() == 0
+    ledger.client.close()
