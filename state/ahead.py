@@ -1,12 +1,13 @@
 """Calls of scripts, each sent before those before it are answered."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from redis.asyncio.connection import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import ConnectionError, NoScriptError, ResponseError
 
 from state.connecting import TIMEOUT_S, first_words_async
 from state.scripts import Script
@@ -28,6 +29,7 @@ class Ahead:
         )
         self._connection: Any = None
         self._reading = asyncio.Lock()  # who waits for it gets it in the order of the calls
+        self._unanswered = 0
         self._known: set[str] = set()  # scripts that the server has had on this connection
 
     async def ask(self, script: Script, base: str, *arguments: bytes) -> "asyncio.Future[Any]":
@@ -40,11 +42,12 @@ class Ahead:
             failed: asyncio.Future[Any] = loop.create_future()
             failed.set_exception(error)
             return failed
+        self._unanswered += 1
         return loop.create_task(self._answer(connection, script))
 
     async def _send(self, script: Script, *arguments: Any) -> Any:
         connection = self._connection
-        if connection is None or not connection.is_connected:
+        if connection is None or await self._has_ended(connection):
             connection = self._connection = self._pool.make_connection()
             self._known.clear()
             await connection.connect()
@@ -54,6 +57,14 @@ class Ahead:
         await connection.send_packed_command(packed, check_health=False)
         self._known.add(script.sha)
         return connection
+
+    async def _has_ended(self, connection: Any) -> bool:
+        """Also where the server, or what stands before it, ended it while nobody asked anything."""
+        if connection.is_connected and not self._unanswered:
+            with suppress(ConnectionError):
+                if await connection.can_read():
+                    await connection.disconnect(nowait=True)
+        return not connection.is_connected
 
     async def _answer(self, connection: Any, script: Script) -> Any:
         try:
@@ -67,3 +78,5 @@ class Ahead:
         except BaseException:  # or the next one would read this answer as its own
             await connection.disconnect(nowait=True)
             raise
+        finally:
+            self._unanswered -= 1

@@ -115,14 +115,26 @@ def test_a_connection_that_ends_fails_all_that_wait_and_the_next_call_makes_anot
         await (await asking.ask(0))
         ledger.client.client_pause(60_000, all=False)  # what may write waits
         asked = [await asking.ask(1), await asking.ask(2)]
-        for client in ledger.client.client_list():
-            if client["cmd"].startswith("eval"):
-                ledger.client.client_kill_filter(_id=client["id"])
+        _end_those_that_ask(ledger)
         ledger.client.client_unpause()
         return await asyncio.gather(*asked, return_exceptions=True)
 
     assert kinds(run(cut_off())) == [LedgerAway, LedgerAway]
     assert serials(ledger, run(Asking(desk, at).ask_for_all())) == list(range(REQUESTS))
+
+
+def test_a_connection_that_ended_while_nobody_asked_is_not_asked_on(
+    desk: Desk, at: Partition, ledger: Ledger, run: Any
+) -> None:
+    run(_first_alone(desk, at))
+    run(asyncio.to_thread(_end_those_that_ask, ledger))  # a worker's loop never stands still
+    assert serials(ledger, run(Asking(desk, at).ask_for_all())) == list(range(REQUESTS))
+
+
+def _end_those_that_ask(ledger: Ledger) -> None:
+    for client in ledger.client.client_list():
+        if client["cmd"].startswith("eval"):
+            ledger.client.client_kill_filter(_id=client["id"])
 
 
 def test_a_server_that_forgot_its_scripts_is_given_them_again(
