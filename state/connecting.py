@@ -20,7 +20,8 @@ def first_words(connection: Any) -> None:
     try:
         connection.on_connect()
     except ConnectionError as error:
-        raise _explained(connection, error) from error
+        _explain(connection, error)
+        raise
 
 
 async def first_words_async(connection: Any) -> None:
@@ -28,14 +29,16 @@ async def first_words_async(connection: Any) -> None:
     try:
         await connection.on_connect()
     except ConnectionError as error:
-        raise _explained(connection, error) from error
+        _explain(connection, error)
+        raise
 
 
-def _explained(connection: Any, error: ConnectionError) -> ConnectionError:
+def _explain(connection: Any, error: ConnectionError) -> None:
+    """Raises `CertificateWanted` where the error means that."""
     has_tls = isinstance(connection, SSLConnection | AsyncSSLConnection)
     if isinstance(error, AuthenticationError) or not has_tls or connection.certfile:
-        return error
-    return CertificateWanted(
+        return
+    raise CertificateWanted(
         f"it ended the connection at the first word ({error}): it wants a certificate, and "
         "REDEEMONCE_REDIS_SSL_CERTIFICATE is not set"
-    )
+    ) from error

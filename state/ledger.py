@@ -85,8 +85,8 @@ class Ledger(Restoring):
         """Ask for pieces of a batch, each of another partition, before those before them in the
         chain are answered; `read` what the future holds, which fails as `decide_now` does.
 
-        Where an earlier one wasn't decided these aren't, which is `LedgerAway`: by itself a piece
-        above what the ledger has applied would be taken for lost writes.
+        Where an earlier one of a partition wasn't decided these aren't, which is `LedgerAway`: by
+        itself a piece above what the ledger has applied would be taken for lost writes.
         """
         follows, packed = chain.unanswered > 0, self._packed(pieces)
         chain.unanswered += 1

@@ -98,31 +98,32 @@ class Restoring(Calls):
 
     def wipe(self, everything: bool = False) -> None:
         """Delete the whole ledger, but for the restorer's lock unless that too."""
-        for some in self._keys(everything):
+        for some in self._keys(*(() if everything else ("restorer",))):
             self._answered(partial(self.client.unlink, *some))
 
     def begin_anew(self, token: str, epoch: int, places: Iterable[str] = ()) -> None:
-        """A closed ledger of this epoch that holds nothing, of none of these places."""
+        """A closed ledger of this epoch that holds nothing, of none of these places. How many calls
+        wrote stays: what a torn log may still bring back is known by that."""
         for _ in self.wiping(token, epoch, places):
             pass
 
     def wiping(self, token: str, epoch: int, places: Iterable[str] = ()) -> Iterator[None]:
         """The steps of `begin_anew`. One half wiped is of no epoch."""
         first = [f"{self.base}{name}".encode() for name in ("open", "epoch")]
-        for some in chain([first], self._keys()):
+        for some in chain([first], self._keys("restorer", "calls")):
             self._as_restorer(WIPE, token, b"", *some)
             yield
         chains = (f"{self.base}chain:{place}".encode() for place in places)
         self._as_restorer(WIPE, token, b"%d" % epoch, b"%d" % LAYOUT, *chains)
 
-    def _keys(self, everything: bool = False) -> Iterator[list[bytes]]:
-        """All keys, some thousand at a time, but for the restorer's lock unless that too."""
-        spared = b"" if everything else (self.base + "restorer").encode()
+    def _keys(self, *but: str) -> Iterator[list[bytes]]:
+        """All keys but for some, some thousand at a time."""
+        spared = {f"{self.base}{name}".encode() for name in but}
         cursor = None
         while cursor != 0:
             look = partial(self.client.scan, cursor or 0, _literal(self.base) + "*", 5000)
             cursor, found = self._answered(look)
-            if found := [key for key in found if key != spared]:
+            if found := [key for key in found if key not in spared]:
                 yield found
 
     def lay_out(self, token: str, customers: int) -> BucketOf:

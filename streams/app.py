@@ -137,8 +137,8 @@ class RedemptionWorker:
 
 
 def _share_the_interpreter() -> None:
-    """The threads that wait for Redis and Kafka get their turn sooner: what they would wait, by
-    default 5 ms, those servers stand idle."""
+    """The threads that wait for Kafka get their turn sooner: what they would wait, by default 5 ms,
+    it stands idle."""
     sys.setswitchinterval(0.0005)
 
 

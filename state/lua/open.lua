@@ -4,6 +4,7 @@
 -- them. What is decided above what is committed stays so.
 if not holds_lock(ARGV[1]) then return { 'FENCED' } end
 local content = unpack_(ARGV[2])
+begin_writing()
 call('SET', base .. 'claims', content.floor)
 call('SET', base .. 'stamp', content.floor)
 call('SET', base .. 'epoch', content.epoch)
@@ -14,4 +15,5 @@ for place, committed in pairs(content.chains) do
 end
 call('DEL', base .. 'reversals')
 call('SET', base .. 'open', run_id())
+end_writing()
 return { 'OK' }

@@ -26,7 +26,8 @@
 --   ends:<number>:<second>     set     runs of RUN.coupons serials: coupons among them have this end
 --                                      (those of an offer's ranges apart)
 --   requests:<generation>      hash    request key -> fingerprint, decision
---   calls                      hash    begun, ended: how many calls wrote (see `begin_writing`)
+--   calls                      hash    begun, ended: how many calls wrote (see `begin_writing`); stays
+--                                      when all else is wiped
 --   sizes                      hash    entries of each growing table
 --   buckets                    hash    how many buckets it has, where that isn't one for LOAD entries
 --   reversals                  hash    while restored: number:serial:redemption_id -> reversed_by,
@@ -91,11 +92,12 @@ local function let_expire(key, seconds)
 end
 
 -- What a call writes stands between these two. A server that starts on a log torn off in the middle
--- of a call drops that call, but leaves its beginning in the log; started another time it makes that
--- part of the next call (Redis 7.0). `begun` is ahead from then on, and the ledger is made anew. Of
--- wipe.lua and open.lua nothing can be left so: a whole one of them comes next.
-local function begin_writing() call('HINCRBY', base .. 'calls', 'begun', 1) end
-local function end_writing() call('HINCRBY', base .. 'calls', 'ended', 1) end
+-- of a call drops that call, but leaves its beginning in the log, or all of it but its end; started
+-- another time it makes that part of the next call (Redis 7.0). `begun` counts it then; `ended` is
+-- written as it was counted without it, so `begun` is ahead, and the ledger is made anew.
+local begun
+local function begin_writing() begun = call('HINCRBY', base .. 'calls', 'begun', 1) end
+local function end_writing() call('HSET', base .. 'calls', 'ended', text(begun)) end
 
 -- Writes, collected and made last -----------------------------------------------------------------
 local hashes = {}           -- key -> {field, value, field, value, ...}

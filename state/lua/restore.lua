@@ -37,8 +37,7 @@ for offer_id, noted in pairs(content.progress) do progress(offer_of(offer_id), u
 collect_coupons()
 
 -- From here on it is written. Were it cut short by an error, this would be no state that ever was:
--- of no epoch, all of it is made again. A full server refuses the first write, if that takes memory,
--- and no later one: so it is set, not deleted.
+-- of no epoch, all of it is made again. A full server refuses the first write, and no later one.
 local epoch = call('GET', base .. 'epoch')
 begin_writing()
 call('SET', base .. 'epoch', 0)

@@ -7,6 +7,10 @@ if ARGV[2] == '' then
 else
   redis.call('SET', KEYS[1] .. 'layout', ARGV[3])
   for i = 4, #ARGV do redis.call('HSET', ARGV[i], 'applied', 0) end
+  -- No part of a call is in what begins here.
+  local calls = KEYS[1] .. 'calls'
+  local begun = redis.call('HGET', calls, 'begun')
+  if begun then redis.call('HSET', calls, 'ended', begun) end
   redis.call('SET', KEYS[1] .. 'epoch', ARGV[2])
 end
 return { 'OK' }

@@ -55,9 +55,14 @@ def torn(tmp_path: Path) -> Iterator[Torn]:
     stop([made.server])
 
 
-@pytest.mark.parametrize("share", [0.05, 0.2, 0.4, 0.6, 0.8, 0.95])
+#: How much of a call is left; of the last ones, how many bytes less: those say that it ends there.
+PARTS = [(0.05, 0), (0.4, 0), (0.6, 0), (0.8, 0), (0.95, 0), (1.0, -1), (1.0, -5), (1.0, -13)]
+
+
+@pytest.mark.parametrize("anew", [False, True], ids=["kept", "made anew"])
+@pytest.mark.parametrize(("share", "less"), PARTS)
 def test_a_part_of_a_call_is_never_taken_for_what_was_decided(
-    settings: Settings, torn: Torn, share: float
+    settings: Settings, torn: Torn, share: float, less: int, anew: bool
 ) -> None:
     # given: a call at the end of the log
     settings = settings.model_copy(update={"redis_url": torn.url})
@@ -70,15 +75,17 @@ def test_a_part_of_a_call_is_never_taken_for_what_was_decided(
     after = torn.length
 
     # when: some of it is lost
-    torn.start_again(before + int(share * (after - before)))
+    torn.start_again(before + int(share * (after - before)) + less)
 
     # expect: that call was never made
-    epoch = ledger.epoch()
-    assert epoch > 0
+    assert ledger.epoch() > 0
     assert content(ledger) == whole
 
     # when: others are, and Redis starts once more
-    desk.open()
+    if anew:
+        desk.restore()
+    else:
+        desk.open()
     desk.ask(issue("c-2"))
     now = content(ledger)
     torn.start_again()
