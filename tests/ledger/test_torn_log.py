@@ -3,11 +3,13 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deploy.process import Server, choose_port, kill, stop
 from deploy.redis import start_redis, wait_for_redis
+from schemas.topics import REDEEM
 from state.ledger import Ledger
 from streams.settings import Settings
 from tests.ledger.desk import Desk
@@ -59,6 +61,11 @@ def torn(tmp_path: Path) -> Iterator[Torn]:
 PARTS = [(0.05, 0), (0.4, 0), (0.6, 0), (0.8, 0), (0.95, 0), (1.0, -1), (1.0, -5), (1.0, -13)]
 
 
+def held(ledger: Ledger) -> Any:
+    """All of it, with the decisions that may be told again."""
+    return content(ledger), ledger.stored(REDEEM.name, 0)
+
+
 @pytest.mark.parametrize("anew", [False, True], ids=["kept", "made anew"])
 @pytest.mark.parametrize(("share", "less"), PARTS)
 def test_a_part_of_a_call_is_never_taken_for_what_was_decided(
@@ -69,7 +76,7 @@ def test_a_part_of_a_call_is_never_taken_for_what_was_decided(
     ledger = Ledger(settings.redis_url, settings.topic_prefix)
     desk = Desk(settings, ledger)
     [_, said] = desk.ask(create(redeem={"max_per_customer": 2}), issue("c-1"))
-    whole, before = content(ledger), torn.length
+    whole, before = held(ledger), torn.length
     at = desk.lay(*(redeem(said["code"], "c-1") for _ in range(3)))
     desk.decide(at)
     after = torn.length
@@ -79,7 +86,7 @@ def test_a_part_of_a_call_is_never_taken_for_what_was_decided(
 
     # expect: that call was never made
     assert ledger.epoch() > 0
-    assert content(ledger) == whole
+    assert held(ledger) == whole
 
     # when: others are, and Redis starts once more
     if anew:
@@ -87,9 +94,18 @@ def test_a_part_of_a_call_is_never_taken_for_what_was_decided(
     else:
         desk.open()
     desk.ask(issue("c-2"))
-    now = content(ledger)
+    now = held(ledger)
     torn.start_again()
 
     # expect: it has the same, or is known not to
-    assert content(ledger) == now or ledger.epoch() == 0
+    assert held(ledger) == now or ledger.epoch() == 0
+
+    # when: it is made anew, and Redis starts on the same log a third time
+    desk.restore()
+    now = held(ledger)
+    torn.start_again()
+
+    # expect: it is whole for good
+    assert ledger.epoch() > 0
+    assert held(ledger) == now
     ledger.client.close()
