@@ -52,8 +52,7 @@ class Ahead:
             self._known.clear()
             await connection.connect()
         call = ("EVALSHA", script.sha) if script.sha in self._known else ("EVAL", script.text)
-        base, *others = arguments
-        packed = connection.pack_command(*call, 1, base, *others)
+        packed = connection.pack_command(*call, 1, *arguments)
         await connection.send_packed_command(packed, check_health=False)
         self._known.add(script.sha)
         return connection
