@@ -9,7 +9,7 @@ import msgpack
 
 #: What lies in Redis, by its number. With each change of a record or key it is raised by one: a
 #: ledger of another layout is made again from the outcomes.
-LAYOUT = 9
+LAYOUT = 10
 #: Coupons that one request to remind goes through: 16 hashes of 64.
 RUN_COUPONS = 1_024
 
@@ -27,6 +27,9 @@ class Coupon(NamedTuple):
     starts: int  # seconds since 1970
     expires: int | bool  # seconds, False: with the offer
     revoked: bool
+    #: What its recipient redeemed is counted in their record. False: it is the only coupon they had
+    #: or used, so that its own redemptions tell it all, and their record says nothing of that.
+    apart: bool
 
 
 class Use(NamedTuple):
@@ -46,7 +49,7 @@ class Customer(NamedTuple):
     lists follow, and then those redeemed: day, count, day, count, ...
 
     A record begins with `issued` and has no other length, or, where one of the others isn't 0, with
-    -1 and all three."""
+    -1 and all three. What a coupon tells (see `Coupon.apart`) isn't among those redeemed."""
 
     issued: int  # serial, day, serial, day, ...
     uploaded: int  # serials of codes uploaded for them, if their upload took effect

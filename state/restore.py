@@ -48,7 +48,7 @@ class Restorer:
         self.weight = 0
         self._offers: dict[str, dict[str, Any]] = {}
         self._issues: defaultdict[str, list[Any]] = defaultdict(list)
-        self._customers: list[bytes] = []
+        self._customers: defaultdict[str, list[bytes]] = defaultdict(list)
         self._redemptions: defaultdict[str, list[Any]] = defaultdict(list)
         self._ends: defaultdict[str, dict[tuple[int, int], int]] = defaultdict(dict)
         self._tallies: defaultdict[str, Counter[tuple[int, str, str]]] = defaultdict(Counter)
@@ -152,14 +152,14 @@ class Restorer:
         self._issues[said["offer_id"]].append((serial, coupon))
         if change["expires"] is not None:
             self._ends[said["offer_id"]][serial // RUN_COUPONS, change["expires"]] = serial
-        self._customers += (self._bucket_of(key), key, new_customer(serial, day))
+        self._customers[said["offer_id"]] += (self._bucket_of(key), key, new_customer(serial, day))
 
     def _coupon(
         self, said: dict[str, Any], change: dict[str, Any], issued: dict[str, Any]
     ) -> tuple[int, bytes, bytes, int]:
         customer = said["customer_id"]
         key = customer_key(self._numbers[said["offer_id"]], customer)
-        coupon = Coupon(customer, issued["starts"], or_false(issued["expires"]), revoked=False)
+        coupon = Coupon(customer, issued["starts"], or_false(issued["expires"]), False, False)
         return serial_of(said), coupon_record(coupon), key, change["day"]
 
     def _redeem(self, said: dict[str, Any], change: dict[str, Any]) -> None:

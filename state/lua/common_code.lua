@@ -33,7 +33,7 @@ end
 local function newcomers_refusal(op, offer)
   return newcomer_refusal(op, offer)
       or ops[op + OP.verdict] or nil
-      or limit_refusal(op, offer)
+      or limit_refusal(op, offer, false)
       or exhausted(offer)
       or budget_refusal(op, offer)
 end

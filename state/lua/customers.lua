@@ -1,4 +1,6 @@
--- Customers of an offer: what each was issued and redeemed.
+-- Customers of an offer: what each was issued and redeemed. What they redeemed is counted in their
+-- record; but as long as one coupon is all they ever had, and the only one they used, its own
+-- redemptions tell it: so most redeems have no customer to read, nor to write.
 local customers             -- growing table, opened by the transitions that need it
 local records = {}          -- customer key -> record
 local function customer_of(key)
@@ -82,25 +84,6 @@ local function coupons_of(offer, record, customer_id)
 end
 
 -- Notes a customer's redemption of a coupon that had no recipient.
-local function note_taken(record, serial)
-  local first, last = list_in(record, CUSTOMER.taken)
-  for i = first, last do
-    if record[i] == serial then return end
-  end
-  add_to(record, CUSTOMER.taken, serial)
-end
-
-local function note_issued(record, serial, day)
-  add_to(record, CUSTOMER.issued, serial)
-  add_to(record, CUSTOMER.issued, day)
-end
-
-local function redemptions_of(record)
-  local count = 0
-  for i = redeemed_from(record) + 1, #record, 2 do count = count + record[i] end
-  return count
-end
-
 -- Is any of the days at `first`, `first` + 2, ... up to `last` nearer than the gap?
 local function too_near(values, first, last, day, gap_days)
   for i = first, last, 2 do
@@ -125,13 +108,86 @@ local function count_day(record, day, change)
   record[last + 1], record[last + 2] = day, change
 end
 
+-- Does a coupon tell all that this customer redeemed?
+local function tells_all_of(coupon, customer_id)
+  return coupon[COUPON.recipient] == customer_id and not coupon[COUPON.apart]
+end
+
+-- A customer's record with all they redeemed in it: what their only coupon told is moved there, for
+-- from now on they have more than that.
+local function whole_record(offer, key)
+  local record = customer_of(key)
+  if record[1] ~= 2 or #record ~= 3 then return record end
+  local serial = record[2]
+  local coupon = coupon_of(offer, serial)
+  if not coupon or coupon[COUPON.apart] then return record end
+  for use = COUPON.width, #coupon - 1, USE.width do
+    if not coupon[use + USE.reversed_by]
+        and coupon[use + USE.customer_id] == coupon[COUPON.recipient] then
+      count_day(record, coupon[use + USE.day], 1)
+    end
+  end
+  coupon[COUPON.apart] = true
+  keep_coupon(offer, serial, coupon)
+  keep_customer(key, record)
+  return record
+end
+
+-- Notes what a customer is issued; answers whether their redemptions are counted apart from it.
+local function note_issued(offer, key, serial, day)
+  local record = whole_record(offer, key)
+  local apart = #record > 1
+  add_to(record, CUSTOMER.issued, serial)
+  add_to(record, CUSTOMER.issued, day)
+  keep_customer(key, record)
+  return apart
+end
+
+-- Notes a customer's redemption of a coupon that had no recipient.
+local function note_taken(offer, key, serial)
+  local record = whole_record(offer, key)
+  local first, last = list_in(record, CUSTOMER.taken)
+  for i = first, last do
+    if record[i] == serial then return end
+  end
+  add_to(record, CUSTOMER.taken, serial)
+end
+
+-- How many redemptions of a customer stand, and is one of them nearer to a day than the gap?
+local function told_redemptions(coupon, customer_id, day, gap_days)
+  local count, near = 0, false
+  for use = COUPON.width, #coupon - 1, USE.width do
+    if not coupon[use + USE.reversed_by] and coupon[use + USE.customer_id] == customer_id then
+      count = count + 1
+      near = near or abs(coupon[use + USE.day] - day) < gap_days
+    end
+  end
+  return count, near
+end
+
+local function counted_redemptions(record, day, gap_days)
+  local count, first = 0, redeemed_from(record)
+  for i = first + 1, #record, 2 do count = count + record[i] end
+  return count, too_near(record, first, #record, day, gap_days)
+end
+
+-- The same, wherever it stands; `coupon` is what they use, or false.
+local function redemptions_of(offer, coupon, customer_id, key, day)
+  local gap_days = offer.limits[LIMIT.redeem_gap_days]
+  if coupon and tells_all_of(coupon, customer_id) then
+    return told_redemptions(coupon, customer_id, day, gap_days)
+  end
+  return counted_redemptions(whole_record(offer, key), day, gap_days)
+end
+
 -- A redemption begins to count (1) or no longer does (-1).
 local function count_redemption(offer, coupon, use, key, change)
   offer.redeemed = offer.redeemed + change
   offer.discounted = offer.discounted + change * coupon[use + USE.discount_minor]
   offer.revenue = offer.revenue + change * coupon[use + USE.bill_minor]
-  if coupon[use + USE.customer_id] ~= '' then
-    local record = customer_of(key)
+  local customer_id = coupon[use + USE.customer_id]
+  if customer_id ~= '' and not tells_all_of(coupon, customer_id) then
+    local record = whole_record(offer, key)
     count_day(record, coupon[use + USE.day], change)
     keep_customer(key, record)
   end

@@ -64,16 +64,15 @@ local function issue(op, offer)
   local reason = refusal(op, offer)
   if reason then return decision(op, offer, reason) end
   local serial, code = next_serial(offer)
-  local record = customer_of(ops[op + OP.customer_key])
+  local key = ops[op + OP.customer_key]
   offer.issued = offer.issued + 1
   offer.last_issued = now
   local starts, expires, day = ops[op + OP.starts], ops[op + OP.expires], ops[op + OP.day]
-  keep_coupon(offer, serial, { ops[op + OP.customer_id], starts, expires, false })
-  note_issued(record, serial, day)
+  local apart = note_issued(offer, key, serial, day)
+  keep_coupon(offer, serial, { ops[op + OP.customer_id], starts, expires, false, apart })
   note_end(offer, serial, expires)
-  keep_customer(ops[op + OP.customer_key], record)
   return decision(op, offer, nil, serial, starts, expires, expiry(offer, expires), day,
-                  #issued_to(offer, record) / 2, total_issued(offer), code,
+                  #issued_to(offer, customer_of(key)) / 2, total_issued(offer), code,
                   offer.uploaded and offer.taken)
 end
 

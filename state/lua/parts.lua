@@ -54,7 +54,7 @@ local function put_code(offer, item, position, index)
   write(place, field, pack({ code, customer_id, not index }))
   mark_lead(code)
   if customer_id ~= '' then
-    local record = customer_of(of_customer)
+    local record = whole_record(offer, of_customer)
     add_to(record, CUSTOMER.uploaded, position)
     keep_customer(of_customer, record)
   end

@@ -42,5 +42,5 @@ local function unwritten_coupon(offer, serial)
     if not stored or not stored[3] then return false end
     recipient = stored[2]
   end
-  return { recipient, range[RANGE.starts], range[RANGE.expires], false }
+  return { recipient, range[RANGE.starts], range[RANGE.expires], false, true }
 end

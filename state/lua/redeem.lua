@@ -3,7 +3,8 @@
 -- How many redemptions stand now: the coupon's, the customer's, the offer's.
 local function totals(op, offer, coupon)
   local of_customer = ops[op + OP.customer_id] ~= ''
-    and redemptions_of(customer_of(ops[op + OP.customer_key]))
+    and redemptions_of(
+      offer, coupon, ops[op + OP.customer_id], ops[op + OP.customer_key], ops[op + OP.day])
   return standing(coupon), of_customer, offer.redeemed
 end
 
@@ -33,7 +34,7 @@ local function note_use(op, offer, serial, coupon)
   keep_coupon(offer, serial, coupon)
   offer.last_redeemed = now
   if coupon[COUPON.recipient] == '' and customer_id ~= '' then
-    note_taken(customer_of(ops[op + OP.customer_key]), serial)
+    note_taken(offer, ops[op + OP.customer_key], serial)
   end
   count_redemption(offer, coupon, use, ops[op + OP.customer_key], 1)
 end
@@ -53,11 +54,11 @@ local function redeem_as_newcomer(op, offer, tell)
   local reason = newcomers_refusal(op, offer)
   if reason then return tell(op, offer, reason) end
   local serial, starts, expires = offer.issued, ops[op + OP.starts], ops[op + OP.expires]
-  local coupon = { ops[op + OP.customer_id], starts, expires, false }
+  local coupon = { ops[op + OP.customer_id], starts, expires, false, true }
   if tell == decision then
     offer.issued = serial + 1
     offer.last_issued = now
-    note_issued(customer_of(ops[op + OP.customer_key]), serial, ops[op + OP.day])
+    coupon[COUPON.apart] = note_issued(offer, ops[op + OP.customer_key], serial, ops[op + OP.day])
     note_end(offer, serial, expires)
   end
   return accept(op, offer, serial, coupon, tell, { starts, expires })

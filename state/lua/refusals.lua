@@ -26,18 +26,14 @@ local function recipient_refusal(op, offer, coupon)
   if recipient ~= '' and recipient ~= ops[op + OP.customer_id] then return REASON.not_recipient end
 end
 
-local function limit_refusal(op, offer)
+local function limit_refusal(op, offer, coupon)
   local limits = offer.limits
   if ops[op + OP.customer_id] ~= '' then
-    local record = customer_of(ops[op + OP.customer_key])
     local most = limits[LIMIT.redeem_per_customer]
-    if most and redemptions_of(record) >= most then
-      return REASON.customer_limit_reached
-    end
-    if too_near(record, redeemed_from(record), #record, ops[op + OP.day],
-                limits[LIMIT.redeem_gap_days]) then
-      return REASON.gap_not_elapsed
-    end
+    local count, near = redemptions_of(
+      offer, coupon, ops[op + OP.customer_id], ops[op + OP.customer_key], ops[op + OP.day])
+    if most and count >= most then return REASON.customer_limit_reached end
+    if near then return REASON.gap_not_elapsed end
   end
   if limits[LIMIT.redeem_total] and offer.redeemed >= limits[LIMIT.redeem_total] then
     return REASON.offer_limit_reached
@@ -56,6 +52,6 @@ local function refusal(op, offer, serial, coupon)
   return coupon_refusal(op, offer, serial, coupon)
       or recipient_refusal(op, offer, coupon)
       or ops[op + OP.verdict] or nil
-      or limit_refusal(op, offer)
+      or limit_refusal(op, offer, coupon)
       or budget_refusal(op, offer)
 end

@@ -34,14 +34,13 @@ for _, fact in ipairs(content.others) do
 end
 for offer_id, noted in pairs(content.progress) do progress(offer_of(offer_id), unpack(noted)) end
 
-collect_coupons()
-
 -- From here on it is written. Were it cut short by an error, this would be no state that ever was:
 -- of no epoch, all of it is made again. A full server refuses the first write, and no later one.
 local epoch = call('GET', base .. 'epoch')
 begin_writing()
 call('SET', base .. 'epoch', 0)
-issued_to_customers(content.customers)
+for offer_id, list in pairs(content.customers) do issued_to_customers(offer_of(offer_id), list) end
+collect_coupons()
 for generation, list in pairs(content.requests) do
   set_fields(base .. 'requests:' .. generation, list)
   let_expire(base .. 'requests:' .. generation, content.seconds_to_live)

@@ -18,15 +18,9 @@ local function skip_up_to(offer, next_)
   offer.issued = next_
 end
 
-local function note_issue(offer, serial, customer_key, day)
-  if offer.uploaded then offer.issued = offer.issued + 1 else give_serials(offer, serial, 1) end
-  local record = customer_of(customer_key)
-  note_issued(record, serial, day)
-  keep_customer(customer_key, record)
-end
-
 -- serial, coupon of each, by serial. A serial is issued once, and none of these was used yet.
 local function issues(offer, list)
+  offer.issues = list
   local bucket, pairs_ = -1, nil
   for i = 1, #list, 2 do
     local serial = list[i]
@@ -43,18 +37,37 @@ local function issues(offer, list)
   if offer.uploaded then offer.issued = offer.issued + #list / 2 end
 end
 
+-- One of these coupons, which isn't written yet.
+local function know_issued(offer, serial)
+  if not offer.packed then
+    offer.packed = {}
+    for i = 1, #offer.issues, 2 do offer.packed[offer.issues[i]] = offer.issues[i + 1] end
+  end
+  local packed = offer.packed[serial]
+  if packed and not offer.coupons[serial] then offer.coupons[serial] = coupon_in(packed) end
+end
+
+-- To one who has a record already.
+local function issued_another(offer, key, serial, day)
+  local first = list_in(customer_of(key), CUSTOMER.issued)
+  know_issued(offer, customer_of(key)[first])
+  know_issued(offer, serial)
+  local coupon = coupon_of(offer, serial)
+  coupon[COUPON.apart] = note_issued(offer, key, serial, day)
+  keep_coupon(offer, serial, coupon)
+end
+
 -- bucket, customer's key, record of one who was issued just this coupon, of each: most have no
 -- other.
-local function issued_to_customers(list)
+local function issued_to_customers(offer, list)
   for i = 1, #list, 3 do
     local key = list[i + 1]
     if not records[key] and call('HSETNX', list[i], key, list[i + 2]) == 1 then
       customers.entries = customers.entries + 1
     else
-      local given, record = values_of(list[i + 2]), customer_of(key)
+      local given = values_of(list[i + 2])
       local first = list_in(given, CUSTOMER.issued)
-      note_issued(record, given[first], given[first + 1])
-      keep_customer(key, record)
+      issued_another(offer, key, given[first], given[first + 1])
     end
   end
   call('HSET', base .. 'sizes', 'customers', customers.entries)

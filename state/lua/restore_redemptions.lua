@@ -71,13 +71,13 @@ local function redemptions(offer, list)
     local coupon = offer.coupons[serial]
     if not coupon and #offer.ranges > 0 then coupon = unwritten_coupon(offer, serial) end
     if not coupon then
-      coupon = { customer_id, 0, false, false }
+      coupon = { customer_id, 0, false, false, true }
       skip_up_to(offer, serial + 1)
     end
     local use = add_use(coupon, { redemption_id, customer_id, day, false, discount, bill, sequence })
     keep_coupon(offer, serial, coupon)
     if coupon[COUPON.recipient] == '' and customer_id ~= '' then
-      note_taken(customer_of(key), serial)
+      note_taken(offer, key, serial)
     end
     count_redemption(offer, coupon, use, key, 1)
     local reversed_by = some_wait and reversal_of(offer, serial, coupon, use)
@@ -91,8 +91,9 @@ function facts.given(offer, serial, packed, customer_key, day)
   local coupon = coupon_in(packed)
   for i = COUPON.width + 1, known and #known or 0 do coupon[i] = known[i] end
   note_end(offer, serial, coupon[COUPON.expires])
+  give_serials(offer, serial, 1)
+  coupon[COUPON.apart] = note_issued(offer, customer_key, serial, day)
   keep_coupon(offer, serial, coupon)
-  note_issue(offer, serial, customer_key, day)
 end
 
 -- Its redemption may come later, or never: one that was lost before it was committed isn't undone

@@ -2,10 +2,11 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 from schemas.topics import LANES
 from state.keys import LANE_LETTERS
-from state.records import coupon_of, lists_of
+from state.records import Coupon, Lists, Use, coupon_of, lists_of
 from streams.audit.growing import Tables
 from streams.audit.history import History
 from streams.audit.model import Customer as CustomerModel
@@ -36,6 +37,10 @@ class Comparison:
             offer.number: offer for offer in history.offers.values() if offer.number is not None
         }
         self._tables = Tables(state.hash("sizes"), state.hash("buckets"))
+        #: By offer's number and customer: day -> redemptions that their record has to count.
+        self._counted: defaultdict[tuple[int | None, str], Counter[int]] = defaultdict(Counter)
+        #: By offer's number, the coupons that don't tell what their recipient redeemed.
+        self._apart: defaultdict[int | None, set[int]] = defaultdict(set)
 
     def run(self, report: Progress) -> None:
         self._check_names()
@@ -134,14 +139,30 @@ class Comparison:
             return
         expires = False if coupon.expires is None else coupon.expires
         due = (coupon.recipient, coupon.starts, expires, coupon.revoked)
-        if found != due:
-            self._wrong(
-                f"{name} is {tuple(found)} (recipient, starts, expires, revoked); due {due}"
-            )
+        is_ = found[: len(due)]
+        if is_ != due:
+            self._wrong(f"{name} is {is_} (recipient, starts, expires, revoked); due {due}")
         uses = coupon.uses or []
         if found_uses != uses and sorted(found_uses, key=repr) != sorted(uses, key=repr):
             text = f"{name} of customer {coupon.recipient} has the redemptions {found_uses[:5]}"
             self._wrong(f"{text}; due {uses[:5]}")
+        self._note_counted(offer, serial, found, found_uses)
+
+    def _note_counted(
+        self, offer: OfferModel, serial: int, coupon: Coupon, uses: list[list[Any]]
+    ) -> None:
+        if coupon.apart:
+            self._apart[offer.number].add(serial)
+        elif offer.uploaded is not None and offer.uploaded.recipients.get(serial):
+            self._tells_too_little(offer, serial)
+        for use in map(Use._make, uses):
+            is_told = use.customer_id == coupon.recipient and not coupon.apart
+            if use.customer_id and use.reversed_by is False and not is_told:
+                self._counted[offer.number, use.customer_id][use.day] += 1
+
+    def _tells_too_little(self, offer: OfferModel, serial: int) -> None:
+        text = f"coupon {serial} of offer {offer.offer_id} stands for all that its recipient"
+        self._wrong(f"{text} redeemed, who has more than it")
 
     # Customers -----------------------------------------------------------------------------------
 
@@ -183,8 +204,7 @@ class Comparison:
         if found.issued != known.issued and _pairs(found.issued) != _pairs(known.issued):
             self._wrong(f"{name} was issued {found.issued[:8]} (serial, day, ...); due "
                         f"{known.issued[:8]}")  # fmt: skip
-        if found.redeemed or known.redeemed:
-            self._redeemed(name, found.redeemed, known)
+        self._redeemed(offer, customer, found)
         if (found.taken or known.taken) and sorted(found.taken) != sorted(known.taken or ()):
             self._wrong(f"{name} redeemed {found.taken[:8]} without being their recipient; due "
                         f"{(known.taken or [])[:8]}")  # fmt: skip
@@ -204,10 +224,16 @@ class Comparison:
             if recipients.get(serial) != customer or offer.span(serial):
                 self._wrong(f"{name} has the uploaded coupon {serial}, which isn't theirs")
 
-    def _redeemed(self, name: str, found: list[int], known: CustomerModel) -> None:
-        if dict(_pairs(found)) != known.redeemed or len(found) != 2 * len(known.redeemed):
-            text = f"{name} redeemed {found[:8]} (day, count, ...)"
-            self._wrong(f"{text}; due {list(known.redeemed.items())[:4]}")
+    def _redeemed(self, offer: OfferModel, customer: str, found: Lists) -> None:
+        """The redemptions of each coupon were compared: a record counts those that none tells."""
+        due = self._counted.get((offer.number, customer), Counter())
+        days = found.redeemed
+        if len(found.issued) > 2 or found.uploaded or found.taken or days:
+            for serial in set(found.issued[::2]) - self._apart[offer.number]:
+                self._tells_too_little(offer, serial)
+        if dict(_pairs(days)) != due or len(days) != 2 * len(due):
+            text = f"customer {customer} of offer {offer.offer_id} redeemed {days[:8]}"
+            self._wrong(f"{text} (day, count, ...); due {list(due.items())[:4]}")
 
     # Remembered requests -------------------------------------------------------------------------
 

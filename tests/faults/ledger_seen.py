@@ -16,7 +16,7 @@ _LETTERS = {"o": "offers", "i": "issue", "r": "redeem", "k": "revoke", "m": "rem
 _KEYS_A_CALL = 500
 #: Values at the beginning of a coupon's record (fewer where it has no redemption), of each
 #: redemption of it, and how many lengths a customer's record has after a -1.
-HEAD, WIDTH, LENGTHS = 4, 7, 3
+HEAD, WIDTH, LENGTHS = 5, 7, 3
 #: What an offer's counts are, in their order.
 COUNTS = ("issued", "skipped", "redeemed", "sequence", "watermark", "discounted", "revenue",
           "positions", "stock_next", "stock", "taken", "audience", "audiences", "closed",
@@ -37,6 +37,8 @@ class LedgerSeen:
         self._wrong, self._counts = wrong, counts
         #: Kind, name, what was found and what is due, of each.
         self._differences: list[tuple[str, str, Any, Any]] = []
+        #: By offer's number and customer, their only coupon: its serial, and what they redeemed.
+        self._told: dict[tuple[str, str], tuple[int, list[tuple[int, int]]]] = {}
 
     def compare(
         self,
@@ -139,7 +141,11 @@ class LedgerSeen:
             for field, packed in fields.items():
                 serial = int(part) * _COUPONS_A_HASH + int(field)
                 (recipient, starts, *more), *uses = in_parts(values_of(packed))
-                record = [recipient, starts, more[1:] == [True], sorted(uses, key=repr)]
+                _, revoked, apart = more + [False] * (HEAD - 2 - len(more))
+                if recipient and not apart:
+                    days = Counter(u[2] for u in uses if u[1] == recipient and u[3] is False)
+                    self._told[number, recipient] = serial, sorted(days.items())
+                record = [recipient, starts, revoked, sorted(uses, key=repr)]
                 offer = offers[number].offer_id if number in offers else number
                 title = f"coupon {serial} of {offer}"
                 self._differs("coupons", title, record, left.pop((number, serial), None))
@@ -166,7 +172,13 @@ class LedgerSeen:
                 if record == [[], []] and due is None:
                     continue  # all of it was reversed
                 offer = offers[number].offer_id if number in offers else number
-                self._differs("customers", f"customer {customer_id} of {offer}", record, due)
+                title = f"customer {customer_id} of {offer}"
+                if (number, customer_id) in self._told:
+                    serial, told = self._told[number, customer_id]
+                    if len(record) > 2 or redeemed or [one for one, _ in record[0]] != [serial]:
+                        self._wrong(f"Redis: coupon {serial} isn't all that {title} has: {record}")
+                    record[1] = told
+                self._differs("customers", title, record, due)
         for number, customer_id in left:
             title = f"customer {customer_id} of {offers[number].offer_id}"
             self._differs("customers", title, None, "there")

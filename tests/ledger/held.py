@@ -1,5 +1,6 @@
 """What a ledger holds: every key with what it means, to compare two ledgers."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,7 @@ import orjson
 
 from state.layout import Decision, OfferNow, Resent, Uploaded
 from state.ledger import Ledger
-from state.records import counts_of, lists_of, values_of
+from state.records import Use, counts_of, coupon_of, lists_of, values_of
 
 #: Gone or new after a restore by their nature: what of a batch wasn't committed, who claimed a
 #: partition, what belongs to one opening of the server, and how many buckets were made ahead.
@@ -29,7 +30,8 @@ OF_THE_MOMENT = {
 
 
 def content(ledger: Ledger) -> dict[str, Any]:
-    """Every key with what it means. Buckets are compared as they are: who looks, looks there."""
+    """Every key with what it means. Buckets are compared as they are: who looks, looks there. What
+    a customer redeemed is told of the customer, wherever it stands."""
     found: dict[str, Any] = {}
     for key in ledger.client.scan_iter(match=ledger.base.replace("[", "\\[") + "*", count=1000):
         name = key.decode().removeprefix(ledger.base)
@@ -43,7 +45,28 @@ def content(ledger: Ledger) -> dict[str, Any]:
         elif kind not in OF_THE_MOMENT:
             fields = ledger.client.hgetall(key)
             found[name] = MEANING.get(kind, lambda fields: fields)(fields)
+    tell_redemptions(found)
     return found
+
+
+def tell_redemptions(found: dict[str, Any]) -> None:
+    """Puts those that a coupon tells into its recipient's record, which has only that coupon."""
+    customers = [held for name, held in found.items() if name.startswith("customers:")]
+    records = {key[4:]: record for held in customers for key, record in held.items()}
+    for name in [name for name in found if name.startswith("coupons:")]:
+        _, number, part = name.split(":")
+        for field, (coupon, uses) in found[name].items():
+            if coupon.recipient and not coupon.apart:
+                record = records[f"{number}:{coupon.recipient}".encode()]
+                ((serial, _),), *others = record
+                assert (serial, others) == (int(part) * 64 + int(field), [[], [], []])
+                record[1] = told_by(coupon.recipient, uses)
+            found[name][field] = coupon[:4], uses
+
+
+def told_by(recipient: str, uses: list[list[Any]]) -> list[tuple[int, int]]:
+    standing = [use for use in map(Use._make, uses) if use.reversed_by is False]
+    return sorted(Counter(use.day for use in standing if use.customer_id == recipient).items())
 
 
 def of_offer(fields: dict[bytes, bytes]) -> dict[bytes, Any]:
@@ -65,7 +88,7 @@ def definition(packed: bytes | str) -> dict[str, Any]:
 
 
 def of_coupons(fields: dict[bytes, bytes]) -> dict[bytes, Any]:
-    return {serial: values_of(packed) for serial, packed in fields.items()}
+    return {serial: coupon_of(packed) for serial, packed in fields.items()}
 
 
 def of_customers(fields: dict[bytes, bytes]) -> dict[bytes, Any]:

@@ -174,7 +174,8 @@ def test_a_restore_that_is_cut_short_by_an_error_is_made_anew(
     text = f"{ledger.base}text".encode()
     ledger.client.set(text, b"no hash")
     changes = restorer.take()
-    changes["customers"] = [ledger.base.encode() + b"customers:0", b"key", b"", text, b"key", b""]
+    bucket = ledger.base.encode() + b"customers:0"
+    changes["customers"] = {"o": [bucket, b"key", b"", text, b"key", b""]}
 
     with pytest.raises(ResponseError, match="WRONGTYPE"):
         ledger.merge(TOKEN, changes)

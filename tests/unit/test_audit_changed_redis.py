@@ -7,7 +7,7 @@ import msgpack
 import pytest
 import redis
 
-from state.records import Counts, Limits, counts_of, record, values_of
+from state.records import Counts, Coupon, Limits, counts_of, record, values_of
 from streams.audit.redis_state import RedisState
 from streams.settings import Settings
 from tests.ledger.asking import audience, export, stores, upload
@@ -85,7 +85,13 @@ def change(keys: Keys, what: str) -> None:
     elif what == "lead":
         client.hdel(f"{base}leads", "3:UA")
     elif what == "use":
-        keys.record("coupons:2:0", "1", lambda coupon: [*coupon[:8], 1, *coupon[9:]])
+        keys.record("coupons:2:0", "1", lambda coupon: [*coupon[:9], 1, *coupon[10:]])
+    elif what == "uses of the only coupon":
+        keys.record("coupons:1:0", "0", lambda coupon: with_apart(coupon, True))
+    elif what == "uses of one of several":
+        keys.record("coupons:1:0", "3", lambda coupon: with_apart(coupon, False))
+    elif what == "redeemed":
+        keys.customer(1, "c-2", lambda record: [*record[:-1], 2])
     elif what == "no coupon":
         client.hdel(f"{base}coupons:2:0", "1")
     elif what == "request":
@@ -96,6 +102,11 @@ def change(keys: Keys, what: str) -> None:
     else:
         assert what == "uploaded for"
         keys.customer(1, "c-2", lambda _: [0])
+
+
+def with_apart(coupon: list[Any], apart: bool) -> list[Any]:
+    place = Coupon._fields.index("apart")
+    return [*coupon[:place], apart, *coupon[place + 1 :]]
 
 
 @pytest.fixture
@@ -118,7 +129,9 @@ def full(desk: Desk) -> Desk:
     desk.refresh()
     offer = desk.catalogue.get("export")
     assert offer is not None
-    desk.ask(redeem("UA1", "c-1"), redeem(desk.catalogue.code_of(offer, 1), "c-1"))
+    used = [("UA1", "c-1"), ("UB1", "c-2"), (desk.catalogue.code_of(offer, 1), "c-1")]
+    bill = {"number": "B-1", "amount": "500.00", "currency": "INR"}
+    desk.ask(*[redeem(code, customer, bill=bill) for code, customer in used])
     return desk
 
 
@@ -140,10 +153,13 @@ def full(desk: Desk) -> Desk:
         ("stock entry", "has position 3 in the stock of offer up, at 1; due 1"),
         ("no stock entry", "lacks number 1 of the stock of offer up"),
         ("lead", "leads has 3:UA with None; due +"), ("use", "coupon 1 of offer export"),
+        ("uses of the only coupon", "customer c-1 of offer up redeemed [] (day, count, ...)"),
+        ("uses of one of several", "coupon 3 of offer up stands for all that its recipient"),
+        ("redeemed", "customer c-2 of offer up redeemed ["),
         ("no coupon", "lacks coupon 1 of offer export"),
         ("taken by", "customer c-1 of offer export redeemed [] without being"),
         ("uploaded for", "customer c-2 of offer up lacks the uploaded coupons [3]"),
-        ("request", "remembers 10 requests of the days from"),
+        ("request", "remembers 11 requests of the days from"),
     ],
 )  # fmt: skip
 def test_what_is_changed_in_redis_is_named(
