@@ -81,17 +81,20 @@ class Reader:
             raise _Wrong(
                 f"bill.currency: {bill['currency']} is not the organisation's {self._currency}"
             )
-        request["amount_minor"] = self._minor(bill["amount"], "bill.amount")
-        lines = bill.get("lines")
-        if lines:
-            request["line_minors"] = [
-                self._minor(line["amount"], f"bill.lines.{i}.amount")
-                for i, line in enumerate(lines)
-            ]
-
-    def _minor(self, amount: str, field: str) -> int:
+        decimals, lines = self._decimals, bill.get("lines")
         try:
-            return to_minor(amount, self._decimals)
+            request["amount_minor"] = to_minor(bill["amount"], decimals)
+            if lines:
+                request["line_minors"] = [to_minor(line["amount"], decimals) for line in lines]
+        except ValueError:
+            self._refuse_amount(bill["amount"], "bill.amount")
+            for number, line in enumerate(lines or ()):
+                self._refuse_amount(line["amount"], f"bill.lines.{number}.amount")
+
+    def _refuse_amount(self, amount: str, field: str) -> None:
+        """Where it is wrong."""
+        try:
+            to_minor(amount, self._decimals)
         except ValueError as error:
             raise _Wrong(f"{field}: {error}") from None
 

@@ -136,13 +136,13 @@ class Eligibility:
             if self.lines.selected is not None:
                 return Reason.NO_ELIGIBLE_ITEMS
             return [self.discount.on(request["amount_minor"])]
-        counts = self.lines.count(lines)
+        counts, amounts = self.lines.count(lines), request["line_minors"]
         if True not in counts:
             return Reason.NO_ELIGIBLE_ITEMS
-        amounts = [
-            amount if counts_ else 0
-            for amount, counts_ in zip(request["line_minors"], counts, strict=True)
-        ]
+        if False in counts:
+            amounts = [
+                amount if counted else 0 for amount, counted in zip(amounts, counts, strict=True)
+            ]
         return spread(self.discount.on(sum(amounts)), amounts)
 
     def _refusal(self, request: dict[str, Any], entity: OrgEntity | None) -> Reason | None:

@@ -1,7 +1,12 @@
 -- Coupons of an offer, by serial: the fields of COUPON, then of each redemption those of USE. `use`
 -- is how many values stand before it, so that coupon[use + USE.day] is its day.
 local function coupons_key(offer, bucket)
-  return base .. 'coupons:' .. offer.number .. ':' .. text(bucket)
+  local key = offer.buckets[bucket]
+  if not key then
+    key = base .. 'coupons:' .. offer.number .. ':' .. text(bucket)
+    offer.buckets[bucket] = key
+  end
+  return key
 end
 
 -- Without redemptions, what is False at the end of a record is left out.

@@ -56,6 +56,13 @@ def test_a_request_is_read_with_its_moment_and_amounts(reader: Reader) -> None:
         ({"bill": REDEEM["bill"] | {"amount": "5.005"}}, "bill.amount: has more than 2 decimals"),
         ({"bill": REDEEM["bill"] | {"currency": "EUR"}}, "bill.currency: EUR is not"),
         ({"bill": REDEEM["bill"] | {"lines": [{"amount": "1"}]}}, "bill.lines.0.sku: "),
+        (
+            {
+                "bill": REDEEM["bill"]
+                | {"lines": [{"sku": "S", "amount": a} for a in ("1", "5.005")]}
+            },
+            "bill.lines.1.amount: has more than 2 decimals",
+        ),
         ({"type": "issue"}, "type: issue is not one of redeem, validate, reverse"),
     ],
 )
