@@ -27,8 +27,8 @@ class Coupon(NamedTuple):
     starts: int  # seconds since 1970
     expires: int | bool  # seconds, False: with the offer
     revoked: bool
-    #: What its recipient redeemed is counted in their record. False: it is the only coupon they had
-    #: or used, so that its own redemptions tell it all, and their record says nothing of that.
+    #: What its recipient redeemed is counted in their record. False: their record has this coupon
+    #: and no more, and all of their redemptions that stand are this coupon's.
     apart: bool
 
 

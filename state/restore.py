@@ -159,7 +159,8 @@ class Restorer:
     ) -> tuple[int, bytes, bytes, int]:
         customer = said["customer_id"]
         key = customer_key(self._numbers[said["offer_id"]], customer)
-        coupon = Coupon(customer, issued["starts"], or_false(issued["expires"]), False, False)
+        expires = or_false(issued["expires"])
+        coupon = Coupon(customer, issued["starts"], expires, revoked=False, apart=False)
         return serial_of(said), coupon_record(coupon), key, change["day"]
 
     def _redeem(self, said: dict[str, Any], change: dict[str, Any]) -> None:

@@ -70,7 +70,7 @@ local function decision(op, offer, reason, ...)
   return packed
 end
 
--- One that changes nothing, and is not remembered.
+-- One that changes no count, and is not remembered.
 local function passing(op, offer, reason, ...)
   return pack({ reason or false, false, offer and offer.version or false, now,
                 ops[op + OP.occurred_at], ... })

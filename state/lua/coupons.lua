@@ -1,13 +1,9 @@
 -- Coupons of an offer, by serial: the fields of COUPON, then of each redemption those of USE. `use`
 -- is how many values stand before it, so that coupon[use + USE.day] is its day.
 local function coupons_key(offer, bucket)
-  local key = offer.buckets[bucket]
-  if not key then
-    key = base .. 'coupons:' .. offer.number .. ':' .. text(bucket)
-    offer.buckets[bucket] = key
-  end
-  return key
+  return base .. 'coupons:' .. offer.number .. ':' .. text(bucket)
 end
+local found_in = {}         -- coupon -> the key it was read from
 
 -- Without redemptions, what is False at the end of a record is left out.
 local function coupon_in(packed)
@@ -28,8 +24,12 @@ local function coupon_of(offer, serial)
   if coupon ~= nil then return coupon end
   coupon = false
   if offer.uploaded or serial < offer.written then
-    local packed = call('HGET', coupons_key(offer, floor(serial / 64)), texts[serial % 64])
-    coupon = packed and coupon_in(packed)
+    local key = coupons_key(offer, floor(serial / 64))
+    local packed = call('HGET', key, texts[serial % 64])
+    if packed then
+      coupon = coupon_in(packed)
+      found_in[coupon] = key
+    end
   end
   if not coupon and #offer.ranges > 0 then coupon = unwritten_coupon(offer, serial) end
   offer.coupons[serial] = coupon
@@ -45,16 +45,17 @@ local function keep_coupon(offer, serial, coupon)
   kept_coupons[#kept_coupons + 1] = serial
 end
 
--- Makes them ready to be written, neighbours in one command: an issue gives many.
+-- Makes them ready to be written, those of a hash in one command: an issue gives many neighbours.
 local function collect_coupons()
   local key, of_offer, bucket
   for i = 1, #kept_coupons, 2 do
     local offer, serial = kept_coupons[i], kept_coupons[i + 1]
+    local coupon = offer.coupons[serial]
     if offer ~= of_offer or floor(serial / 64) ~= bucket then
       of_offer, bucket = offer, floor(serial / 64)
-      key = coupons_key(offer, bucket)
+      key = found_in[coupon] or coupons_key(offer, bucket)
     end
-    write(key, texts[serial % 64], coupon_record(offer.coupons[serial]))
+    write(key, texts[serial % 64], coupon_record(coupon))
   end
 end
 

@@ -1,6 +1,6 @@
 -- Customers of an offer: what each was issued and redeemed. What they redeemed is counted in their
--- record; but as long as one coupon is all they ever had, and the only one they used, its own
--- redemptions tell it: so most redeems have no customer to read, nor to write.
+-- record; but as long as one issued coupon is all they have, and no other's redemption by them was
+-- counted since, its own redemptions tell it: so most redeems have no customer to read, nor to write.
 local customers             -- growing table, opened by the transitions that need it
 local records = {}          -- customer key -> record
 local function customer_of(key)
@@ -83,7 +83,6 @@ local function coupons_of(offer, record, customer_id)
   return serials
 end
 
--- Notes a customer's redemption of a coupon that had no recipient.
 -- Is any of the days at `first`, `first` + 2, ... up to `last` nearer than the gap?
 local function too_near(values, first, last, day, gap_days)
   for i = first, last, 2 do

@@ -18,7 +18,7 @@ local function new_offer(offer_id, fields)
     offer_id = offer_id, number = text(fields.number),
     ranges = fields.ranges and unpack_(fields.ranges) or {},
     upload = fields.upload and unpack_(fields.upload) or {},
-    coupons = {}, buckets = {}, kept = {}, tallies = {}, written = counts[COUNT.issued] or 0,
+    coupons = {}, kept = {}, tallies = {}, written = counts[COUNT.issued] or 0,
     issued = counts[COUNT.issued] or 0, skipped = counts[COUNT.skipped] or 0,
     redeemed = counts[COUNT.redeemed] or 0, sequence = counts[COUNT.sequence] or 0,
     watermark = counts[COUNT.watermark] or 0, discounted = counts[COUNT.discounted] or 0,

@@ -39,7 +39,7 @@ local function note_use(op, offer, serial, coupon)
   count_redemption(offer, coupon, use, ops[op + OP.customer_key], 1)
 end
 
--- How a request is answered: who only asks changes nothing.
+-- How a request is answered: who only asks changes no count.
 local function teller(op) return ops[op + OP.kind] == 'validate' and passing or decision end
 
 local function accept(op, offer, serial, coupon, tell, issued)

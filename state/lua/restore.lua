@@ -40,6 +40,7 @@ local epoch = call('GET', base .. 'epoch')
 begin_writing()
 call('SET', base .. 'epoch', 0)
 for offer_id, list in pairs(content.customers) do issued_to_customers(offer_of(offer_id), list) end
+call('HSET', base .. 'sizes', 'customers', customers.entries)
 collect_coupons()
 for generation, list in pairs(content.requests) do
   set_fields(base .. 'requests:' .. generation, list)

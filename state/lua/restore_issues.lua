@@ -49,8 +49,8 @@ end
 
 -- To one who has a record already.
 local function issued_another(offer, key, serial, day)
-  local first = list_in(customer_of(key), CUSTOMER.issued)
-  know_issued(offer, customer_of(key)[first])
+  local record = customer_of(key)
+  if record[1] > 0 then know_issued(offer, record[2]) end
   know_issued(offer, serial)
   local coupon = coupon_of(offer, serial)
   coupon[COUPON.apart] = note_issued(offer, key, serial, day)
@@ -70,5 +70,4 @@ local function issued_to_customers(offer, list)
       issued_another(offer, key, given[first], given[first + 1])
     end
   end
-  call('HSET', base .. 'sizes', 'customers', customers.entries)
 end

@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas.topics import LANES
 from state.keys import LANE_LETTERS
-from state.records import Coupon, Lists, Use, coupon_of, lists_of
+from state.records import LAYOUT, Coupon, Lists, Use, coupon_of, lists_of
 from streams.audit.growing import Tables
 from streams.audit.history import History
 from streams.audit.model import Customer as CustomerModel
@@ -43,6 +43,11 @@ class Comparison:
         self._apart: defaultdict[int | None, set[int]] = defaultdict(set)
 
     def run(self, report: Progress) -> None:
+        found = self._state.number("layout")
+        if found not in (0, LAYOUT):  # 0: of an empty one
+            text = f"has a ledger of the layout {found}, which can't be read here: {LAYOUT} can"
+            self._wrong(f"{text}. The next worker of this version to start makes it anew")
+            return
         self._check_names()
         self._offer_hashes()
         self._check_tallies()
@@ -155,7 +160,8 @@ class Comparison:
             self._apart[offer.number].add(serial)
         elif offer.uploaded is not None and offer.uploaded.recipients.get(serial):
             self._tells_too_little(offer, serial)
-        for use in map(Use._make, uses):
+        whole = (use for use in uses if len(use) == len(Use._fields))
+        for use in map(Use._make, whole):
             is_told = use.customer_id == coupon.recipient and not coupon.apart
             if use.customer_id and use.reversed_by is False and not is_told:
                 self._counted[offer.number, use.customer_id][use.day] += 1

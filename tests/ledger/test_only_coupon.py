@@ -76,7 +76,7 @@ def test_a_redeem_of_the_only_coupon_leaves_its_recipients_record_alone(
     assert [one["totals"]["customer"] for one in said[:2]] == [1, 2]
     assert two.reasons(reverse(code_of(two, 0), "r-0", "a")) == ["accepted"]
     assert ledger.client.hgetall(customers) == before
-    assert two.reasons(*[redeem(code_of(two, 0), "a")] * 2)[0] == "accepted"
+    assert two.reasons(redeem(code_of(two, 0), "a")) == ["accepted"]
     assert not coupon(ledger, 0).apart
 
 
@@ -137,7 +137,7 @@ def test_who_uses_a_coupon_that_isnt_theirs_counts_for_themselves(
 ) -> None:
     two.ask(*[redeem(code_of(two, 0), who) for who in ("c", "a", "c", "c", "d")])
     assert not coupon(ledger, 0).apart
-    assert [redeemed(ledger, who) for who in "a"] == [[]]
+    assert redeemed(ledger, "a") == []
     assert [redeemed(ledger, who)[1] for who in "cd"] == [2, 1]
     [said] = two.ask(redeem(code_of(two, 0), "a"))
     assert said["totals"]["customer"] == 2
@@ -203,6 +203,28 @@ def test_a_restore_finds_who_has_more_than_one(
     twice = {f"c-{n}" for n in (0, 1, 2, 3, 4)}
     refused = [one["customer_id"] in twice for one in used]
     assert [why == "customer_limit_reached" for why in desk.reasons(*used)] == refused
+
+
+def test_uses_of_a_coupon_whose_issue_was_lost_are_counted(desk: Desk, ledger: Ledger) -> None:
+    """It was redeemed, and that committed, before its issue was; so its recipient gets another."""
+    desk.ask(create(redeem=TWO))
+    issued = desk.lay(issue("a"))
+    desk.decide(issued)
+    desk.ask(redeem(code_of(desk, 0), "a"))
+
+    desk.restore()
+
+    assert coupon(ledger, 0).apart
+    assert redeemed(ledger, "a")[1:] == [1]
+    [again] = desk.decide(issued)
+    desk.commit(issued)
+    assert again["coupon_id"] == "o:1"
+    assert desk.reasons(*[redeem(code_of(desk, 1), "a") for _ in range(2)]) == [
+        "accepted", "customer_limit_reached",
+    ]  # fmt: skip
+    before = without_requests(content(ledger))
+    desk.restore()
+    assert without_requests(content(ledger)) == before
 
 
 def glob(ledger: Ledger) -> str:

@@ -92,6 +92,10 @@ def change(keys: Keys, what: str) -> None:
         keys.record("coupons:1:0", "3", lambda coupon: with_apart(coupon, False))
     elif what == "redeemed":
         keys.customer(1, "c-2", lambda record: [*record[:-1], 2])
+    elif what == "part of a use":
+        keys.record("coupons:2:0", "1", lambda coupon: coupon[:-1])
+    elif what == "layout":
+        client.set(f"{base}layout", 9)
     elif what == "no coupon":
         client.hdel(f"{base}coupons:2:0", "1")
     elif what == "request":
@@ -156,6 +160,8 @@ def full(desk: Desk) -> Desk:
         ("uses of the only coupon", "customer c-1 of offer up redeemed [] (day, count, ...)"),
         ("uses of one of several", "coupon 3 of offer up stands for all that its recipient"),
         ("redeemed", "customer c-2 of offer up redeemed ["),
+        ("part of a use", "coupon 1 of offer export of customer"),
+        ("layout", "has a ledger of the layout 9, which can't be read here: 10 can"),
         ("no coupon", "lacks coupon 1 of offer export"),
         ("taken by", "customer c-1 of offer export redeemed [] without being"),
         ("uploaded for", "customer c-2 of offer up lacks the uploaded coupons [3]"),
