@@ -16,6 +16,8 @@ class Record(NamedTuple):
 
 def fitting(records: Sequence[Record], limit: float) -> int:
     """How many of them, from the first on, have this many bytes together; one at the least."""
+    if limit == inf:
+        return len(records)
     size = 0
     for number, (_, key, value) in enumerate(records):
         size += len(value or b"") + len(key or b"")

@@ -179,9 +179,10 @@ class Redeeming(OneByOne):
 
 
 def _bill_of(request: dict[str, Any]) -> dict[str, Any]:
-    """So much of a bill as an outcome says."""
-    bill = request["bill"]
-    return {"number": bill["number"], "amount": bill["amount"], "currency": bill["currency"]}
+    """So much of a bill as an outcome says: what it has beside that is taken out."""
+    bill: dict[str, Any] = request["bill"]
+    bill.pop("lines", None)
+    return bill
 
 
 def fingerprint_of(request: dict[str, Any]) -> bytes:

@@ -11,9 +11,10 @@ local function memory(of_generation) return base .. 'requests:' .. of_generation
 local known, news = {}, {}   -- request key -> fingerprint and decision; those to write, in pairs
 local function look_up(keys, of_generation)
   if #keys == 0 or call('EXISTS', memory(of_generation)) == 0 then return keys end
-  local values, others = get_fields(memory(of_generation), keys), {}
-  for i = 1, #keys do
-    if values[i] then known[keys[i]] = values[i] else others[#others + 1] = keys[i] end
+  local values, others, count = get_fields(memory(of_generation), keys), {}, 0
+  for i, key in ipairs(keys) do
+    local value = values[i]
+    if value then known[key] = value else count = count + 1; others[count] = key end
   end
   return others
 end

@@ -5,7 +5,8 @@ local nearness = { [REASON.coupon_revoked] = 1, [REASON.coupon_redeemed] = 2,
 local function own_coupon(op, offer)
   local found, best
   for _, serial in ipairs(issued_serials(offer, customer_of(ops[op + OP.customer_key]))) do
-    local reason = coupon_refusal(op, offer, serial, coupon_of(offer, serial))
+    local coupon = coupon_of(offer, serial)
+    local reason = coupon_refusal(offer, serial, coupon, standing(coupon), ops[op + OP.second])
     if not reason then return serial end
     if not best or nearness[reason] > best then found, best = serial, nearness[reason] end
   end
@@ -30,10 +31,11 @@ local function exhausted(offer)
   end
 end
 
+-- As `refusal`, for a customer without a coupon.
 local function newcomers_refusal(op, offer)
-  return newcomer_refusal(op, offer)
-      or ops[op + OP.verdict] or nil
-      or limit_refusal(op, offer, false)
-      or exhausted(offer)
-      or budget_refusal(op, offer)
+  local reason = newcomer_refusal(op, offer) or ops[op + OP.verdict]
+  if reason then return reason end
+  local of_customer
+  reason, of_customer = limit_refusal(op, offer, false, ops[op + OP.customer_id])
+  return reason or exhausted(offer) or budget_refusal(op, offer), 0, of_customer
 end

@@ -1,15 +1,21 @@
 -- Coupons of an offer, by serial: the fields of COUPON, then of each redemption those of USE. `use`
 -- is how many values stand before it, so that coupon[use + USE.day] is its day.
-local function coupons_key(offer, bucket)
-  return base .. 'coupons:' .. offer.number .. ':' .. text(bucket)
-end
+local function coupons_key(offer, bucket) return format('%s%d', offer.coupons_key, bucket) end
 local found_in = {}         -- coupon -> the key it was read from
 
--- Without redemptions, what is False at the end of a record is left out.
+-- Without redemptions, what is False at the end of a record is left out. There is room for one: a
+-- list that grows costs more.
+local function coupon_of_values(recipient, starts, expires, revoked, apart, ...)
+  if ... == nil then
+    return { recipient, starts, expires or false, revoked or false, apart or false,
+             nil, nil, nil, nil, nil, nil, nil }
+  end
+  return { recipient, starts, expires, revoked, apart, ... }
+end
+
 local function coupon_in(packed)
-  local coupon = values_of(packed)
-  for i = #coupon + 1, COUPON.width do coupon[i] = false end
-  return coupon
+  if #packed <= MOST then return coupon_of_values(unpack_(packed)) end
+  return values_of(packed)
 end
 
 local function coupon_record(coupon)
@@ -51,16 +57,22 @@ local function collect_coupons()
   for i = 1, #kept_coupons, 2 do
     local offer, serial = kept_coupons[i], kept_coupons[i + 1]
     local coupon = offer.coupons[serial]
-    if offer ~= of_offer or floor(serial / 64) ~= bucket then
-      of_offer, bucket = offer, floor(serial / 64)
-      key = found_in[coupon] or coupons_key(offer, bucket)
+    local found = found_in[coupon]
+    if found then
+      write(found, texts[serial % 64], coupon_record(coupon))
+    else
+      if offer ~= of_offer or floor(serial / 64) ~= bucket then
+        of_offer, bucket = offer, floor(serial / 64)
+        key = coupons_key(offer, bucket)
+      end
+      write(key, texts[serial % 64], coupon_record(coupon))
     end
-    write(key, texts[serial % 64], coupon_record(coupon))
   end
 end
 
 -- How many redemptions of a coupon stand: those no reversal has undone.
 local function standing(coupon)
+  if #coupon == COUPON.width then return 0 end
   local count = 0
   for use = COUPON.width, #coupon - 1, USE.width do
     if not coupon[use + USE.reversed_by] then count = count + 1 end
@@ -79,20 +91,20 @@ local function recipient_of(coupon)
   return ''
 end
 
-local function revoked(offer, serial, coupon)
-  return coupon[COUPON.revoked]
-      or (serial < offer.watermark and standing(coupon) == 0)
+-- `stands`: how many redemptions of it do.
+local function revoked(offer, serial, coupon, stands)
+  return coupon[COUPON.revoked] or (stands == 0 and serial < offer.watermark)
 end
 
-local function used_up(offer, coupon)
+local function used_up(offer, stands)
   local uses = offer.limits[LIMIT.uses_per_coupon]
-  return uses and standing(coupon) >= uses
+  return uses and stands >= uses
 end
 
 -- The last second in which a coupon is good, false where it doesn't expire. Its own end is never
 -- beyond the offer's or the campaign's; without one it ends with the offer, or never (loyalty).
 local function expiry(offer, own)
-  if not own then return not offer.loyalty and offer.ends end
+  if not own then return offer.last_second end
   return math.min(own, offer.ends or own, offer.campaign_ends or own)
 end
 
@@ -102,6 +114,7 @@ local function expired(offer, coupon, second)
 end
 
 local function is_active(offer, serial, coupon, second)
-  return not (revoked(offer, serial, coupon) or expired(offer, coupon, second)
-              or used_up(offer, coupon))
+  local stands = standing(coupon)
+  return not (revoked(offer, serial, coupon, stands) or expired(offer, coupon, second)
+              or used_up(offer, stands))
 end

@@ -154,6 +154,7 @@ end
 
 -- How many redemptions of a customer stand, and is one of them nearer to a day than the gap?
 local function told_redemptions(coupon, customer_id, day, gap_days)
+  if #coupon == COUPON.width then return 0, false end
   local count, near = 0, false
   for use = COUPON.width, #coupon - 1, USE.width do
     if not coupon[use + USE.reversed_by] and coupon[use + USE.customer_id] == customer_id then

@@ -8,7 +8,9 @@ local function learn_rules(offer, fields)
   local limits, claim = values_of(fields.limits), fields.claim and unpack_(fields.claim) or false
   offer.version, offer.limits, offer.claim = tonumber(fields.version), limits, claim
   offer.ends = limits[LIMIT.with_campaign] and claim and claim.ends_at or limits[LIMIT.ends_at]
-  offer.loyalty, offer.campaign_ends = claim and claim.service == 'loyalty', claim and claim.ends_at
+  offer.campaign_ends = claim and claim.ends_at
+  -- Of a coupon without an end of its own, false where it is good for ever.
+  offer.last_second = not (claim and claim.service == 'loyalty') and offer.ends
   offer.uploaded = limits[LIMIT.codes] == 'uploaded'
 end
 
@@ -18,6 +20,7 @@ local function new_offer(offer_id, fields)
     offer_id = offer_id, number = text(fields.number),
     ranges = fields.ranges and unpack_(fields.ranges) or {},
     upload = fields.upload and unpack_(fields.upload) or {},
+    coupons_key = base .. 'coupons:' .. text(fields.number) .. ':',
     coupons = {}, kept = {}, tallies = {}, written = counts[COUNT.issued] or 0,
     issued = counts[COUNT.issued] or 0, skipped = counts[COUNT.skipped] or 0,
     redeemed = counts[COUNT.redeemed] or 0, sequence = counts[COUNT.sequence] or 0,
@@ -50,14 +53,24 @@ end
 -- those below it that a loss made nobody's.
 local function total_issued(offer) return offer.issued - offer.skipped end
 
--- What was decided, by day, kind and result: for people who look at it.
-local tallied = { field = '' }      -- the last one's: most of a batch have the same
+-- What was decided, by day, kind and result: for people who look at it. The last is counted until
+-- another comes, for most of a batch are the same.
+local counted_offer, counted_day, counted_kind, counted_result
+local counted = 0
+local function end_tally()
+  if counted == 0 then return end
+  local field = text(counted_day) .. ':' .. counted_kind .. ':' .. counted_result
+  counted_offer.tallies[field] = (counted_offer.tallies[field] or 0) + counted
+  counted = 0
+end
+
 local function tally(offer, day, kind, result, count)
-  if tallied.day ~= day or tallied.kind ~= kind or tallied.result ~= result then
-    tallied = { day = day, kind = kind, result = result,
-                field = text(day) .. ':' .. kind .. ':' .. result }
+  if offer ~= counted_offer or day ~= counted_day or kind ~= counted_kind
+      or result ~= counted_result then
+    end_tally()
+    counted_offer, counted_day, counted_kind, counted_result = offer, day, kind, result
   end
-  offer.tallies[tallied.field] = (offer.tallies[tallied.field] or 0) + count
+  counted = counted + count
 end
 
 local function write_tallies(offer)
@@ -66,6 +79,7 @@ local function write_tallies(offer)
 end
 
 local function write_offers()
+  end_tally()
   for offer_id, offer in pairs(offers) do
     if offer and offer.changed then
       local key = base .. 'offer:' .. offer_id

@@ -103,7 +103,7 @@ local function end_writing() call('HSET', base .. 'calls', 'ended', text(begun))
 local hashes = {}           -- key -> {field, value, field, value, ...}
 local function write(key, field, value)
   local pairs_ = hashes[key]
-  if not pairs_ then pairs_ = {}; hashes[key] = pairs_ end
+  if not pairs_ then hashes[key] = { field, value }; return end     -- many are never longer
   pairs_[#pairs_ + 1] = field
   pairs_[#pairs_ + 1] = value
 end

@@ -1,13 +1,5 @@
 -- Redeem, validate: the code's coupon, the guards of refusals.lua, then the effects.
 
--- How many redemptions stand now: the coupon's, the customer's, the offer's.
-local function totals(op, offer, coupon)
-  local of_customer = ops[op + OP.customer_id] ~= ''
-    and redemptions_of(
-      offer, coupon, ops[op + OP.customer_id], ops[op + OP.customer_key], ops[op + OP.day])
-  return standing(coupon), of_customer, offer.redeemed
-end
-
 -- The code's coupon and its serial, nil where none has been issued under it.
 local function issued_coupon(op, offer)
   if not offer then return nil end
@@ -42,16 +34,19 @@ end
 -- How a request is answered: who only asks changes no count.
 local function teller(op) return ops[op + OP.kind] == 'validate' and passing or decision end
 
-local function accept(op, offer, serial, coupon, tell, issued)
-  if tell == decision then note_use(op, offer, serial, coupon) end
-  local of_coupon, of_customer, of_offer = totals(op, offer, coupon)
-  return tell(op, offer, nil, serial, of_coupon, of_customer, of_offer, ops[op + OP.day],
+-- `stands`, `of_customer`: how many redemptions did before, of the coupon and of the customer.
+local function accept(op, offer, serial, coupon, tell, stands, of_customer, issued)
+  if tell == decision then
+    note_use(op, offer, serial, coupon)
+    stands, of_customer = stands + 1, of_customer and of_customer + 1
+  end
+  return tell(op, offer, nil, serial, stands, of_customer, offer.redeemed, ops[op + OP.day],
               ops[op + OP.lines], ops[op + OP.discount_minor], ops[op + OP.bill_minor], issued)
 end
 
 -- A common code that its customer was issued nothing under: the coupon is given with its use.
 local function redeem_as_newcomer(op, offer, tell)
-  local reason = newcomers_refusal(op, offer)
+  local reason, stands, of_customer = newcomers_refusal(op, offer)
   if reason then return tell(op, offer, reason) end
   local serial, starts, expires = offer.issued, ops[op + OP.starts], ops[op + OP.expires]
   local coupon = { ops[op + OP.customer_id], starts, expires, false, true }
@@ -61,7 +56,7 @@ local function redeem_as_newcomer(op, offer, tell)
     coupon[COUPON.apart] = note_issued(offer, ops[op + OP.customer_key], serial, ops[op + OP.day])
     note_end(offer, serial, expires)
   end
-  return accept(op, offer, serial, coupon, tell, { starts, expires })
+  return accept(op, offer, serial, coupon, tell, stands, of_customer, { starts, expires })
 end
 
 -- An uploaded code that was never issued: not found, unless its like were revoked.
@@ -83,7 +78,7 @@ local function redeem(op)
     if reason then return tell(op, offer, reason) end
     return passing(op, offer, REASON.code_not_found)
   end
-  local reason = refusal(op, offer, serial, coupon)
+  local reason, stands, of_customer = refusal(op, offer, serial, coupon)
   if reason then return tell(op, offer, reason, serial) end
-  return accept(op, offer, serial, coupon, tell, false)
+  return accept(op, offer, serial, coupon, tell, stands, of_customer, false)
 end

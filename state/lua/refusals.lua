@@ -11,33 +11,36 @@ for op = 1, last_op, OP.width do
   end
 end
 
--- What about the coupon itself refuses, nil where it can be used.
-local function coupon_refusal(op, offer, serial, coupon)
-  if revoked(offer, serial, coupon) then return REASON.coupon_revoked end
-  if used_up(offer, coupon) then return REASON.coupon_redeemed end
-  if expired(offer, coupon, ops[op + OP.second]) then return REASON.coupon_expired end
-  if ops[op + OP.second] < coupon[COUPON.starts] then return REASON.not_started end
+-- What about the coupon itself refuses, nil where it can be used. `stands`: how many redemptions of
+-- it do.
+local function coupon_refusal(offer, serial, coupon, stands, second)
+  if revoked(offer, serial, coupon, stands) then return REASON.coupon_revoked end
+  if used_up(offer, stands) then return REASON.coupon_redeemed end
+  if expired(offer, coupon, second) then return REASON.coupon_expired end
+  if second < coupon[COUPON.starts] then return REASON.not_started end
 end
 
-local function recipient_refusal(op, offer, coupon)
-  if offer.limits[LIMIT.anyone_may_redeem] then return nil end
+local function recipient_refusal(offer, coupon, customer_id)
+  if customer_id ~= '' and coupon[COUPON.recipient] == customer_id
+      or offer.limits[LIMIT.anyone_may_redeem] then return nil end
   local recipient = recipient_of(coupon)
-  if recipient == '' and ops[op + OP.customer_id] == '' then return REASON.customer_required end
-  if recipient ~= '' and recipient ~= ops[op + OP.customer_id] then return REASON.not_recipient end
+  if recipient == '' and customer_id == '' then return REASON.customer_required end
+  if recipient ~= '' and recipient ~= customer_id then return REASON.not_recipient end
 end
 
-local function limit_refusal(op, offer, coupon)
-  local limits = offer.limits
-  if ops[op + OP.customer_id] ~= '' then
-    local most = limits[LIMIT.redeem_per_customer]
-    local count, near = redemptions_of(
-      offer, coupon, ops[op + OP.customer_id], ops[op + OP.customer_key], ops[op + OP.day])
-    if most and count >= most then return REASON.customer_limit_reached end
+-- And how many redemptions of the customer stand, false for nobody's. `coupon`: false for a newcomer.
+local function limit_refusal(op, offer, coupon, customer_id)
+  local limits, of_customer = offer.limits, false
+  if customer_id ~= '' then
+    local most, near = limits[LIMIT.redeem_per_customer], nil
+    of_customer, near = redemptions_of(
+      offer, coupon, customer_id, ops[op + OP.customer_key], ops[op + OP.day])
+    if most and of_customer >= most then return REASON.customer_limit_reached end
     if near then return REASON.gap_not_elapsed end
   end
-  if limits[LIMIT.redeem_total] and offer.redeemed >= limits[LIMIT.redeem_total] then
-    return REASON.offer_limit_reached
-  end
+  local most = limits[LIMIT.redeem_total]
+  if most and offer.redeemed >= most then return REASON.offer_limit_reached end
+  return nil, of_customer
 end
 
 local function budget_refusal(op, offer)
@@ -48,10 +51,14 @@ local function budget_refusal(op, offer)
   end
 end
 
+-- Where nothing refuses: nil, and how many redemptions stand, of the coupon and of the customer.
 local function refusal(op, offer, serial, coupon)
-  return coupon_refusal(op, offer, serial, coupon)
-      or recipient_refusal(op, offer, coupon)
-      or ops[op + OP.verdict] or nil
-      or limit_refusal(op, offer, coupon)
-      or budget_refusal(op, offer)
+  local stands, customer_id = standing(coupon), ops[op + OP.customer_id]
+  local reason = coupon_refusal(offer, serial, coupon, stands, ops[op + OP.second])
+      or recipient_refusal(offer, coupon, customer_id)
+      or ops[op + OP.verdict]
+  if reason then return reason end
+  local of_customer
+  reason, of_customer = limit_refusal(op, offer, coupon, customer_id)
+  return reason or budget_refusal(op, offer), stands, of_customer
 end

@@ -21,13 +21,21 @@ local function redemption_of(op, offer)
   return redemption_in(coupon, op), coupon, serial
 end
 
+-- How many redemptions stand now: the coupon's, the customer's (false: nobody's), the offer's.
+local function totals(op, offer, coupon)
+  local of_customer = ops[op + OP.customer_id] ~= ''
+    and redemptions_of(
+      offer, coupon, ops[op + OP.customer_id], ops[op + OP.customer_key], ops[op + OP.day])
+  return standing(coupon), of_customer, offer.redeemed
+end
+
 local function reverse(op)
   local offer = offer_of(ops[op + OP.offer_id])
   local use, coupon, serial = redemption_of(op, offer)
   if not use then return decision(op, offer, REASON.redemption_not_found) end
   local reason
   if coupon[use + USE.reversed_by] then reason = REASON.already_reversed
-  elseif revoked(offer, serial, coupon) then reason = REASON.coupon_revoked
+  elseif revoked(offer, serial, coupon, standing(coupon)) then reason = REASON.coupon_revoked
   elseif expired(offer, coupon, ops[op + OP.second]) then reason = REASON.coupon_expired end
   if reason then return decision(op, offer, reason, serial) end
 
