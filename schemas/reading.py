@@ -35,8 +35,9 @@ class Reader:
         self._currency, self._decimals = currency, decimals
 
     def read(self, value: bytes | None) -> dict[str, Any] | Unreadable:
-        """A request as a dict of its known fields, ``second`` and (redeem) ``amount_minor`` added,
-        a code normalised.
+        """A request as a dict of its known fields, a code normalised. Added: ``second``; ``plain``,
+        whether its texts stand in JSON as they are, with nothing escaped; and ``amount_minor`` and
+        ``line_minors`` where there is a bill.
 
         Whatever is wrong comes back as an `Unreadable` whose detail begins with the field.
         """
@@ -58,6 +59,7 @@ class Reader:
         try:
             request: dict[str, Any] = validate(found)
             request["second"] = to_second(request["occurred_at"])
+            request["plain"] = b"\\" not in value  # type: ignore[operator]
             if "code" in request:
                 request["code"] = normalise(request["code"])
             if "bill" in request:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -183,27 +183,17 @@ class Catalogue:
         """Whether a code may be one that was uploaded."""
         return bool(self._uploaded)
 
-    def coupons_of(
-        self, codes: list[str], uploaded: Mapping[str, int | None]
-    ) -> list[tuple[CompiledOffer | None, int | None]]:
-        """For each normalised code its offer and the serial it stands for, if any.
+    def uploaded_to(self, number: int | None) -> CompiledOffer | None:
+        """The offer of this number, where codes were uploaded to it."""
+        return self._uploaded.get(number or 0)
 
-        ``uploaded``: the offer's number of those that `to_look_up` named.
-        """
-        offers = [self.offer_of_code(code) for code in codes]
-        if uploaded:
-            for i, code in enumerate(codes):
-                if offers[i] is None:
-                    offers[i] = self._uploaded.get(uploaded.get(code) or 0)
-        generated = [
-            (o.series, i) for i, o in enumerate(offers) if o is not None and o.series is not None
+    def serials_of(self, codes: list[tuple[Series, str]]) -> list[int | None]:
+        """For each normalised code of a series the serial it stands for, if any. All at once,
+        which costs hardly more than one."""
+        return [
+            serial if serial is not None and serial < _MOST_SERIALS else None
+            for serial in self.codes.decode(codes)
         ]
-        serials: list[int | None] = [None] * len(codes)
-        found = self.codes.decode([(series, codes[i]) for series, i in generated])
-        for (_, i), serial in zip(generated, found, strict=True):
-            if serial is not None and serial < _MOST_SERIALS:
-                serials[i] = serial
-        return list(zip(offers, serials, strict=True))
 
     def code_of(self, offer: CompiledOffer, serial: int) -> str:
         """The code of one coupon, unless it was uploaded."""

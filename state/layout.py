@@ -22,9 +22,9 @@ class Head(NamedTuple):
     stamp: int | bool  # of the offers this batch was judged by; False: by none
 
 
-#: What a request asks of the ledger: a tuple in the order of one of those below. Where millions
-#: are made, they are made as plain ones, which takes a fifth of the time.
-Operation = tuple[Any, ...]
+#: What a request asks of the ledger, in the order of one of those below. Where millions are made,
+#: they are made as plain lists or tuples, which takes a fifth of the time.
+Operation = Sequence[Any]
 
 
 class IssueOp(NamedTuple):

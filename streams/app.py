@@ -19,7 +19,7 @@ from state.codes import Codes
 from state.ledger import Ledger
 from streams.batches import Batch
 from streams.committed import Grounds
-from streams.deciding import Decider, Work
+from streams.deciding import Decider
 from streams.issue import Issuing
 from streams.log import Log
 from streams.metrics import Metrics
@@ -34,6 +34,7 @@ from streams.revoke import Revoking
 from streams.settings import Settings
 from streams.source import Source
 from streams.web import Pages
+from streams.work import Work
 
 logger = logging.getLogger("redeemonce")
 _WORK: dict[str, type[Any]] = {

@@ -7,6 +7,9 @@ from itertools import chain
 from math import inf
 from typing import NamedTuple
 
+#: Makes a NamedTuple of its values. Its own constructor, a Python function, takes twice as long.
+new = tuple.__new__
+
 
 class Record(NamedTuple):
     offset: int

@@ -4,20 +4,23 @@ import asyncio
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any, NamedTuple
 
-from schemas.reading import Reader, Unreadable
-from schemas.topics import Lane
+import orjson
+
+from schemas.reading import Unreadable
 from state.catalogue import Catalogue
 from state.layout import Head, Operation
-from state.ledger import Answers, Chain, Decided, Ledger, LedgerAway, Stale, Transition
+from state.ledger import Answers, Chain, Decided, Ledger, LedgerAway, Stale
 from streams.batches import Batch, Emission, Part, Record, Share, divided
 from streams.fault_points import reach
 from streams.metrics import LaneMetrics
 from streams.outcomes import Outgoing
 from streams.settings import Settings
 from streams.tracing import span
+from streams.work import Work
 
 logger = logging.getLogger("redeemonce")
 _PAUSE_S = 0.2
@@ -36,25 +39,6 @@ _STUMBLES = (
 PIECES_AHEAD = 2
 
 
-class Work(Protocol):
-    """What is particular to one lane: how its requests are judged, and what its outcomes say."""
-
-    lane: Lane
-    transition: Transition
-    #: Whether it judges by the catalogue, so that a changed offer means judging again.
-    judges_by_offers: bool
-    reader: Reader
-
-    def judge(self, requests: list[tuple[int, dict[str, Any]]]) -> Sequence[Operation]:
-        """The ledger's operations for (offset, request) pairs, in their order."""
-
-    def outcomes(
-        self, requests: list[dict[str, Any]], decisions: list[Decided]
-    ) -> Iterable[dict[str, Any]]:
-        """What to say of each decided request; the source is added later. One at a time: what is
-        written at once is still in the processor's cache."""
-
-
 class _Piece(NamedTuple):
     """So much as Redis decides in one go, so that it writes to its disk once. ``ends``: the share
     of which it is the last."""
@@ -63,9 +47,18 @@ class _Piece(NamedTuple):
     ends: Share | None
 
 
+class _Judged(NamedTuple):
+    """A part's requests: what they ask of the ledger, and what is kept of each; and which of its
+    records, by their offset, are none."""
+
+    operations: list[Operation]
+    kept: list[Any]
+    unreadable: dict[int, Unreadable]
+
+
 class _Asked(NamedTuple):
     parts: list[Part]
-    requests: list[list[Any]]  # of each part
+    judged: list[_Judged]  # of each part
     answer: "asyncio.Future[Answers]"
 
 
@@ -90,8 +83,6 @@ class Decider:
         self.work, self.ledger, self.catalogue, self.metrics = work, ledger, catalogue, metrics
         self._outgoing, self._now_ms = Outgoing(work.lane, settings), settings.now_ms
         self._logs_decisions = settings.log_decisions
-        self._more = getattr(work, "more_emissions", None)
-        self._look_up = getattr(work, "look_up", None)
 
     async def decide(self, batch: Batch) -> None:
         """Settles the shares of a batch, one after the other.
@@ -132,14 +123,14 @@ class Decider:
     async def _decide(self, pieces: deque[_Piece], emissions: list[Emission], now: int) -> None:
         """Takes every piece that is decided from the left, and adds what to say of it; settles the
         share that it ends."""
-        chain = Chain()
+        links = Chain()
         asked: deque[_Asked] = deque()
 
         async def word_first() -> None:
-            parts, requests, answer = asked[0]
+            parts, judged, answer = asked[0]
             decisions = self.ledger.read(await answer)
             reach(self.work.lane.name, "after_script")
-            for told in zip(parts, requests, decisions, strict=True):
+            for told in zip(parts, judged, decisions, strict=True):
                 emissions.extend(self._emit(*told, now))
             asked.popleft()
             ended = pieces.popleft().ends
@@ -149,18 +140,14 @@ class Decider:
 
         try:
             for parts, _ in tuple(pieces):
-                read = self.work.reader.read
-                requests = [[read(record.value) for record in part.records] for part in parts]
-                if self._look_up is not None:
-                    readable = [one for some in requests for one in some if type(one) is dict]
-                    await self._look_up(readable, self.ledger)
-                calls = [
-                    (self._head(part, now), self._operations(part, some))
-                    for part, some in zip(parts, requests, strict=True)
-                ]
+                requests = await self._read(parts)
+                judged = [self._judged(*each) for each in zip(parts, requests, strict=True)]
+                self._complete(judged)
+                heads = [self._head(part, now) for part in parts]
+                calls = list(zip(heads, (some.operations for some in judged), strict=True))
                 reach(self.work.lane.name, "before_script")
-                answer = await self.ledger.decide(chain, self.work.transition, calls)
-                asked.append(_Asked(parts, requests, answer))
+                answer = await self.ledger.decide(links, self.work.transition, calls)
+                asked.append(_Asked(parts, judged, answer))
                 if len(asked) > PIECES_AHEAD:
                     await word_first()
             while asked:
@@ -168,32 +155,49 @@ class Decider:
         finally:
             await asyncio.gather(*(one.answer for one in asked), return_exceptions=True)
 
-    def _operations(self, part: Part, requests: list[Any]) -> Sequence[Operation]:
-        readable = [
-            (record.offset, request)
-            for record, request in zip(part.records, requests, strict=True)
-            if type(request) is dict
+    async def _read(self, parts: list[Part]) -> list[Iterable[Any]]:
+        """Of each part its requests. Where none has to be looked up, one at a time as they are
+        judged: what is judged at once is still in the processor's cache."""
+        read = self.work.reader.read
+        requests: list[Iterable[Any]] = [
+            map(read, (record.value for record in part.records)) for part in parts
         ]
-        try:
-            return self.work.judge(readable)
-        except _STUMBLES:
-            return self._one_by_one(part, requests)
+        if not self.work.looks_up:
+            return requests
+        known = [list(some) for some in requests]
+        readable = [one for some in known for one in some if type(one) is dict]
+        await self.work.look_up(readable, self.ledger)
+        return [*known]
 
-    def _one_by_one(self, part: Part, requests: list[Any]) -> Sequence[Operation]:
-        """Where a rule stumbles over a request, that one is refused, in ``requests`` too. Left to
-        end the worker, it would end each that reads it again, and stop its partition for good."""
-        operations: list[Operation] = []
-        for number, (record, request) in enumerate(zip(part.records, requests, strict=True)):
-            if type(request) is not dict:
-                continue
-            try:
-                operations += self.work.judge([(record.offset, request)])
-            except _STUMBLES as error:
-                place = f"{self.work.lane.name} {part.partition}:{record.offset}"
-                logger.exception("The request at %s can't be judged; it is refused", place)
-                detail = f"request: can't be judged: {type(error).__name__}: {error}"
-                requests[number] = Unreadable(detail, request["request_id"], request["type"])
-        return operations
+    def _judged(self, part: Part, requests: Iterable[Any]) -> _Judged:
+        judged, judge = _Judged([], [], {}), self.work.judge
+        for record, request in zip(part.records, requests, strict=True):
+            if type(request) is dict:
+                try:
+                    operation, kept = judge(record.offset, request)
+                except _STUMBLES as error:
+                    request = self._refused(part, record, request, error)
+                else:
+                    judged.operations.append(operation)
+                    judged.kept.append(kept)
+                    continue
+            judged.unreadable[record.offset] = request
+        return judged
+
+    def _refused(
+        self, part: Part, record: Record, request: dict[str, Any], error: Exception
+    ) -> Unreadable:
+        """What a rule stumbles over, alone. Left to end the worker, it would end each that reads it
+        again, and stop its partition for good."""
+        place = f"{self.work.lane.name} {part.partition}:{record.offset}"
+        logger.error("The request at %s can't be judged; it is refused", place, exc_info=error)
+        detail = f"request: can't be judged: {type(error).__name__}: {error}"
+        return Unreadable(detail, request["request_id"], request["type"])
+
+    def _complete(self, judged: list[_Judged]) -> None:
+        """Those of all partitions at once."""
+        operations = chain.from_iterable(some.operations for some in judged)
+        self.work.complete([*operations], [*chain.from_iterable(some.kept for some in judged)])
 
     def _head(self, piece: Part, now: int) -> Head:
         return Head(
@@ -209,30 +213,28 @@ class Decider:
         )
 
     def _emit(
-        self, part: Part, requests: list[Any], decisions: list[Decided], now: int
-    ) -> list[Emission]:
-        readable = [request for request in requests if type(request) is dict]
-        said = iter(self.work.outcomes(readable, decisions))
-        emissions: list[Emission] = []
-        results: Counter[str] = Counter()
-        for record, request in zip(part.records, requests, strict=True):
-            if isinstance(request, Unreadable):
-                emissions += self._outgoing.unreadable(part, record, request, now)
-                results["dead_letter"] += 1
+        self, part: Part, judged: _Judged, decisions: list[Decided], now: int
+    ) -> Iterator[Emission]:
+        worded = self.work.worded(judged.kept, decisions)
+        for record in part.records:
+            if judged.unreadable and record.offset in judged.unreadable:
+                wrong = judged.unreadable[record.offset]
+                yield from self._outgoing.unreadable(part, record, wrong, now)
                 continue
-            outcome = next(said)
-            if self._more is not None:
-                emissions += self._more(outcome)
-            results[outcome["reason"] or outcome["outcome"]] += 1
+            body, more = next(worded)
+            yield from more
             if self._logs_decisions:
-                logger.info("decided", extra=_of_decision(outcome, part, record))
-            emissions.append(self._outgoing.outcome(part, record, outcome))
+                logger.info("decided", extra=_of_decision(body, part, record))
+            yield self._outgoing.outcome(part, record, body)
+        results = Counter(str(one.content[0] or "accepted") for one in decisions)
+        if judged.unreadable:
+            results["dead_letter"] = len(judged.unreadable)
         self.metrics.count(results)
-        return emissions
 
 
-def _of_decision(outcome: dict[str, Any], part: Part, record: Record) -> dict[str, Any]:
+def _of_decision(body: str, part: Part, record: Record) -> dict[str, Any]:
     """What a line of the log says beside its message."""
+    outcome = orjson.loads(body + "}")
     names = ("type", "request_id", "offer_id", "outcome", "reason", "replayed")
     said = {name: outcome.get(name) for name in names}
     return {**said, "partition": part.partition, "offset": record.offset}

@@ -20,17 +20,15 @@ from streams.outcomes import (
     outcome,
 )
 from streams.settings import Settings
+from streams.work import FromDicts
 
 
-class Issuing:
+class Issuing(FromDicts):
     lane, transition, judges_by_offers = ISSUE, Transition.ISSUE, True
 
     def __init__(self, settings: Settings, catalogue: Catalogue) -> None:
         self.reader = Reader(self.lane.types, settings.currency, settings.decimals)
         self._calendar, self._catalogue = settings.calendar, catalogue
-
-    def judge(self, requests: list[tuple[int, dict[str, Any]]]) -> list[Operation]:
-        return [self._operation(offset, request) for offset, request in requests]
 
     def _operation(self, offset: int, request: dict[str, Any]) -> Operation:
         """In the order of `IssueOp`."""

@@ -22,7 +22,7 @@ from confluent_kafka import (
 
 from schemas.topics import CURRENT_OFFERS, DEAD_LETTERS, Lane, Topic
 from state.ledger import Ledger, LedgerAway
-from streams.batches import Emission, Part, Record, fitting
+from streams.batches import Emission, Part, Record, fitting, new
 from streams.broker import consumer, producer
 from streams.committed import Grounds
 from streams.fault_points import reach
@@ -252,7 +252,7 @@ class Log:
         records = []
         for message in messages:
             if message.offset() >= expected:
-                records.append(Record(message.offset(), message.key(), message.value()))
+                records.append(new(Record, (message.offset(), message.key(), message.value())))
                 expected = message.offset() + 1
         return Part(partition, self._claims[partition], position, position, expected, records)
 

@@ -25,8 +25,9 @@ from state.keys import code_key, customer_key, request_key
 from state.layout import Exported, OfferNow, OfferOp, Uploaded
 from state.ledger import Decided, Transition
 from streams.batches import Emission
-from streams.outcomes import REST, OneByOne, change, moment_or_none, or_none, outcome
+from streams.outcomes import REST, change, moment_or_none, or_none, outcome
 from streams.settings import Settings
+from streams.work import OneByOne
 
 #: What a record of the `offers` topic has beside the offer itself.
 CURRENT = ("number", "lead", "stores_now", "created_at", "created_by", "modified_at", "modified_by")
@@ -44,9 +45,6 @@ class Offering(OneByOne):
         self._pocs, self._approval = settings.known_pocs, settings.approval
         self._decimals, self._catalogue = settings.decimals, catalogue
         self._current_offers = settings.topic(CURRENT_OFFERS)
-
-    def judge(self, requests: list[tuple[int, dict[str, Any]]]) -> list[OfferOp]:
-        return [self._operation(offset, request) for offset, request in requests]
 
     def _operation(self, offset: int, request: dict[str, Any]) -> OfferOp:
         kind, offer_id = request["type"], request["offer_id"]
@@ -197,7 +195,7 @@ class Offering(OneByOne):
             more = self._became(said, OfferNow(*part.now)) | more
         return more
 
-    def more_emissions(self, said: dict[str, Any]) -> list[Emission]:
+    def more_emissions(self, said: dict[str, Any], /) -> list[Emission]:
         """The offer as it stands now, for the compacted topic. Takes it out of the outcome."""
         current = said.pop("current", None)
         if current is None or said["replayed"]:

@@ -1,7 +1,5 @@
 """Outcomes as they go out: what all have in common, and those of bytes that are no request."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -13,7 +11,7 @@ from schemas.times import Calendar, utc_moment
 from schemas.topics import DEAD_LETTERS, Lane
 from state.layout import Decision
 from state.ledger import Decided
-from streams.batches import Emission, Part, Record
+from streams.batches import Emission, Part, Record, new
 from streams.settings import Settings
 
 #: When something was decided, as it is written: a batch has one moment.
@@ -24,10 +22,13 @@ REST = len(Decision._fields)
 
 def outcome(request: dict[str, Any], decided: Decided) -> dict[str, Any]:
     """What every outcome says; the transition adds its own, the source comes last."""
+    return {"request_id": request["request_id"], "type": request["type"], **decision(decided)}
+
+
+def decision(decided: Decided) -> dict[str, Any]:
+    """What of that was decided."""
     reason, _, version, decided_at, occurred_at = decided.content[:REST]
     said = {
-        "request_id": request["request_id"],
-        "type": request["type"],
         "outcome": "rejected" if reason else "accepted",
         "reason": reason or None,
         "detail": None,
@@ -50,6 +51,11 @@ def changed_something(decided: Decided) -> bool:
     return not decided.replayed and decided.content[1] is not False
 
 
+def body_of(said: dict[str, Any]) -> str:
+    """The JSON of an outcome, without the brace that ends it: the source comes last."""
+    return orjson.dumps(said)[:-1].decode()
+
+
 def or_none(value: Any) -> Any:
     """The ledger says False where JSON says null."""
     return None if value is False else value
@@ -59,33 +65,23 @@ def moment_or_none(calendar: Calendar, second: int | bool) -> str | None:
     return None if second is False else calendar.moment(second)
 
 
-class OneByOne(ABC):
-    """Work whose outcomes are worded each by itself."""
-
-    def outcomes(
-        self, requests: list[dict[str, Any]], decisions: list[Decided]
-    ) -> Iterator[dict[str, Any]]:
-        for request, decided in zip(requests, decisions, strict=True):
-            yield self._outcome(request, decided)
-
-    @abstractmethod
-    def _outcome(self, request: dict[str, Any], decided: Decided) -> dict[str, Any]: ...
-
-
 class Outgoing:
     """Turns outcomes and dead letters of one lane into emissions."""
 
     def __init__(self, lane: Lane, settings: Settings) -> None:
         self._requests = settings.topic(lane.requests)
+        self._requests_json = orjson.dumps(self._requests).decode()
         self._outcomes = settings.topic(lane.outcomes)
         self._dead_letters = settings.topic(DEAD_LETTERS)
 
-    def outcome(self, part: Part, record: Record, said: dict[str, Any]) -> Emission:
-        """In the partition of the same number as the request, with the request's key."""
-        said["source"] = {
-            "topic": self._requests, "partition": part.partition, "offset": record.offset,
-        }  # fmt: skip
-        return Emission(self._outcomes, part.partition, record.key, orjson.dumps(said))
+    def outcome(self, part: Part, record: Record, body: str) -> Emission:
+        """In the partition of the same number as the request, with the request's key. ``body``: its
+        JSON without the brace that ends it."""
+        value = (
+            f'{body},"source":{{"topic":{self._requests_json},"partition":{part.partition},'
+            f'"offset":{record.offset}}}}}'
+        )
+        return new(Emission, (self._outcomes, part.partition, record.key, value.encode(), None))
 
     def unreadable(self, part: Part, record: Record, wrong: Unreadable, now: int) -> list[Emission]:
         """A dead letter, and a refusal where there is a request id to refuse."""
@@ -109,4 +105,4 @@ class Outgoing:
             "replayed": False,
             "decided_at": written_moment(now),
         }
-        return [dead_letter, self.outcome(part, record, said)]
+        return [dead_letter, self.outcome(part, record, body_of(said))]

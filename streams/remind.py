@@ -16,8 +16,9 @@ from state.keys import request_key
 from state.layout import Ending, Reminded, RemindOp
 from state.ledger import Decided, Transition
 from streams.batches import Emission
-from streams.outcomes import REST, OneByOne, change, changed_something, outcome
+from streams.outcomes import REST, change, changed_something, outcome
 from streams.settings import Settings
+from streams.work import OneByOne
 
 
 class Reminding(OneByOne):
@@ -28,9 +29,6 @@ class Reminding(OneByOne):
         self._calendar, self._catalogue = settings.calendar, catalogue
         self._grace_s = settings.reminder_grace_hours * 3600
         self._reminders = settings.topic(REMINDERS)
-
-    def judge(self, requests: list[tuple[int, dict[str, Any]]]) -> list[RemindOp]:
-        return [self._operation(offset, request) for offset, request in requests]
 
     def _operation(self, offset: int, request: dict[str, Any]) -> RemindOp:
         offer = self._catalogue.get(request["offer_id"])
@@ -129,7 +127,7 @@ class Reminding(OneByOne):
             "expires_at": ends,
         }
 
-    def more_emissions(self, said: dict[str, Any]) -> list[Emission]:
+    def more_emissions(self, said: dict[str, Any], /) -> list[Emission]:
         """The triggers. Takes them out of the outcome."""
         return [
             Emission(

@@ -9,8 +9,9 @@ from state.fingerprint import fingerprint
 from state.keys import customer_key, request_key
 from state.layout import Revoked, RevokeOp
 from state.ledger import Decided, Transition
-from streams.outcomes import REST, OneByOne, change, changed_something, or_none, outcome
+from streams.outcomes import REST, change, changed_something, or_none, outcome
 from streams.settings import Settings
+from streams.work import OneByOne
 
 
 class Revoking(OneByOne):
@@ -19,9 +20,6 @@ class Revoking(OneByOne):
     def __init__(self, settings: Settings, catalogue: Catalogue) -> None:
         self.reader = Reader(self.lane.types, settings.currency, settings.decimals)
         self._calendar, self._catalogue = settings.calendar, catalogue
-
-    def judge(self, requests: list[tuple[int, dict[str, Any]]]) -> list[RevokeOp]:
-        return [self._operation(offset, request) for offset, request in requests]
 
     def _operation(self, offset: int, request: dict[str, Any]) -> RevokeOp:
         offer = self._catalogue.get(request["offer_id"])

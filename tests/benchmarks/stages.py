@@ -1,10 +1,11 @@
 """Where a redeem's time goes in the program: each stage of a batch by itself, without Kafka."""
 
-import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+import orjson
 
 from schemas.topics import REDEEM
 from state.layout import Head
@@ -16,7 +17,7 @@ from streams.redeem import Redeeming
 from tests.benchmarks import load
 from tests.benchmarks.ground import BenchmarkError, Ground
 from tests.benchmarks.instructions import create_at, issued_at
-from tests.ledger.desk import Desk
+from tests.ledger.desk import Desk, judged_by
 
 #: As the worker asks of one partition at once, from a backlog.
 _A_CALL = 250
@@ -47,28 +48,21 @@ def measure_stages(ground: Ground, requests: int) -> dict[str, float]:
             REDEEM.name, 0, claim, first, first, part.to, settings.now_ms(), ledger.memory_days,
             desk.catalogue.stamp,
         )  # fmt: skip
-        with of("read"):
-            found = [work.reader.read(one.value) for one in records]
-        readable = [
-            (one.offset, request)
-            for one, request in zip(records, found, strict=True)
-            if isinstance(request, dict)
-        ]
-        with of("judge"):
-            asyncio.run(work.look_up([request for _, request in readable], ledger))
-            operations = work.judge(readable)
+        with of("read and judge"):  # one after the other, as an agent does
+            judged = judged_by(work, ((one.offset, work.reader.read(one.value)) for one in records))
         with of("pack"):
-            packed = ledger._packed([(head, operations)])
+            packed = ledger._packed([(head, judged.operations)])
         with of("ask"):
             answers = ledger._ask(Transition.REDEEM, packed)
         with of("unpack"):
             [decisions] = ledger.read(answers)
-        said = set()
         with of("word"):  # and write, one after the other
-            told = work.outcomes([request for _, request in readable], decisions)
-            for record, one in zip(records, told, strict=True):
-                outgoing.outcome(part, record, one)
-                said.add(one["outcome"])
+            worded = work.worded(judged.kept, decisions)
+            written = [
+                outgoing.outcome(part, record, body)
+                for record, (body, _) in zip(records, worded, strict=True)
+            ]
+        said = {orjson.loads(one.value or b"")["outcome"] for one in written}
         if said != {"accepted"}:
             raise BenchmarkError(f"not all were accepted: {said}")
     return {stage: spent / requests * 1e6 for stage, spent in seconds.items()}

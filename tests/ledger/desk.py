@@ -6,16 +6,16 @@ ledger about those that aren't committed, `commit` ends it; `ask` does all three
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby, islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from schemas.reading import Unreadable
-from schemas.topics import LANES, OFFERS, Lane, lane_of
+from schemas.topics import LANES, OFFERS, REMIND, Lane, lane_of
 from state.catalogue import Catalogue
 from state.codes import Codes
 from state.layout import Head
@@ -23,6 +23,7 @@ from state.ledger import Ledger, Stale
 from state.restore import Restorer
 from streams.issue import Issuing
 from streams.offers import Offering
+from streams.outcomes import body_of
 from streams.redeem import Redeeming
 from streams.remind import Reminding
 from streams.revoke import Revoking
@@ -123,18 +124,15 @@ class Desk:
         work = self.works[parts[0][0].lane.name]
         heads = [self._head(work, at, to)._replace(**head) for at, to in parts]
         batches = [self._read(work, at, one) for (at, _), one in zip(parts, heads, strict=True)]
-        if hasattr(work, "look_up"):
-            read = [request for batch in batches for _, request in batch]
-            readable = [one for one in read if isinstance(one, dict)]
-            asyncio.run(work.look_up(readable, self.ledger))
-        calls = [
-            (one, work.judge([entry for entry in batch if isinstance(entry[1], dict)]))
-            for one, batch in zip(heads, batches, strict=True)
-        ]
+        read = [[one for _, one in batch if isinstance(one, dict)] for batch in batches]
+        if work.looks_up:
+            asyncio.run(work.look_up([one for some in read for one in some], self.ledger))
+        judged = [judged_by(work, batch) for batch in batches]
+        calls = [(one, some.operations) for one, some in zip(heads, judged, strict=True)]
         decided = self.ledger.decide_now(work.transition, calls)
         return [
-            self._said(work, at, batch, decisions)
-            for (at, _), batch, decisions in zip(parts, batches, decided, strict=True)
+            self._said(work, at, batch, some.kept, decisions)
+            for (at, _), batch, some, decisions in zip(parts, batches, judged, decided, strict=True)
         ]
 
     def commit(self, at: Partition, to: int | None = None) -> None:
@@ -183,19 +181,24 @@ class Desk:
         ]
 
     def _said(
-        self, work: Any, at: Partition, batch: list[tuple[int, Any]], decisions: list[Any]
-    ) -> list[Said]:
-        requests = [request for _, request in batch if isinstance(request, dict)]
-        found = iter(work.outcomes(requests, decisions))
+        self, work: Any, at: Partition, batch: list[tuple[int, Any]], kept: list[Any],
+        decisions: list[Any],
+    ) -> list[Said]:  # fmt: skip
+        found = work.worded(kept, decisions)
         for offset, request in batch:
-            said = _unreadable(request) if isinstance(request, Unreadable) else next(found)
+            body, more = (
+                (body_of(_unreadable(request)), ())
+                if isinstance(request, Unreadable)
+                else next(found)
+            )
+            said = orjson.loads(body + "}")
             topic = self.settings.topic(at.lane.requests)
             said["source"] = {"topic": topic, "partition": at.number, "offset": offset}
-            current = said.pop("current", None)
-            if current is not None and not said["replayed"]:
-                at.offers[offset] = as_json(current)
-            at.triggers[offset] = as_json(said.pop("triggers", []))
-            at.answers[offset] = as_json(said)
+            beside = [orjson.loads(emission.value) for emission in more]
+            if at.lane is OFFERS and beside:
+                [at.offers[offset]] = beside
+            at.triggers[offset] = beside if at.lane is REMIND else []
+            at.answers[offset] = said
         return [at.answers[offset] for offset, _ in batch]
 
     # Restoring -----------------------------------------------------------------------------------
@@ -271,6 +274,19 @@ class Desk:
                     if restorer.weight >= a_call:
                         yield restorer.take()
             yield restorer.take()
+
+
+class Judged(NamedTuple):
+    operations: list[Any]
+    kept: list[Any]
+
+
+def judged_by(work: Any, batch: Iterable[tuple[int, Any]]) -> Judged:
+    """Those of a batch that are requests, as a lane's agent judges them."""
+    judged = [work.judge(offset, one) for offset, one in batch if isinstance(one, dict)]
+    operations, kept = ([one[i] for one in judged] for i in (0, 1))
+    work.complete(operations, kept)
+    return Judged(operations, kept)
 
 
 def reason(said: Said) -> str:

@@ -45,11 +45,11 @@ class Asking:
             ISSUE.name, at.number, at.claim, at.committed, first, first + A_PIECE, NOW, 7,
             self._desk.catalogue.stamp,
         )  # fmt: skip
-        requests = [
-            (offset, work.reader.read(at.records[offset]))
+        operations = [
+            work.judge(offset, work.reader.read(at.records[offset]))[0]
             for offset in range(first, first + A_PIECE)
         ]
-        call = (head, work.judge(requests))
+        call = (head, operations)
         return await self._desk.ledger.decide(self._chain, Transition.ISSUE, [call])
 
     async def ask_for_all(self) -> list[Any]:

@@ -10,7 +10,7 @@ from state.layout import Operation
 from streams.batches import Batch, Emission, Part, Record
 from streams.deciding import Decider
 from streams.metrics import Metrics
-from streams.redeem import Redeeming
+from streams.redeem import Kept, Redeeming
 from tests.ledger.desk import Desk
 from tests.world import create, issue, redeem
 
@@ -25,10 +25,10 @@ BILL = {
 
 
 class Stumbling(Redeeming):
-    def _operation(self, offset: int, request: dict[str, Any]) -> Operation:
+    def judge(self, offset: int, request: dict[str, Any]) -> tuple[Operation, Kept]:
         if request["customer_id"] == "c-1":
             raise OverflowError("more than a rule can bear")
-        return super()._operation(offset, request)
+        return super().judge(offset, request)
 
 
 def test_only_that_request_is_refused(desk: Desk) -> None:
@@ -58,7 +58,7 @@ def test_only_that_request_is_refused(desk: Desk) -> None:
     assert said[1]["detail"] == (
         "request: can't be judged: OverflowError: more than a rule can bear"
     )
-    for one in (said[0], said[2]):  # judged twice, the second time by themselves
+    for one in (said[0], said[2]):
         assert one["discount"]["lines"] == ["100.00", "0.00"]
         assert one["bill"] == {"number": "B-1", "amount": "1499.00", "currency": "INR"}
     assert [letter.value for letter in dead_letters] == [asked[1]]

@@ -23,7 +23,7 @@ from state.ledger import (
 )
 from streams.settings import Settings
 from tests.ledger.asking import edit
-from tests.ledger.desk import NOW, Desk
+from tests.ledger.desk import NOW, Desk, judged_by
 from tests.simulation.redis_model import Answer, Content, Operation, Rules
 from tests.world import create, issue
 
@@ -89,16 +89,17 @@ class Both:
             for some in ids
         ]
         before = ledger.told_again
-        calls = [(head, work.judge(some)) for head, some in zip(heads, requests, strict=True)]
+        judged = [judged_by(work, some) for some in requests]
+        calls = [(head, some.operations) for head, some in zip(heads, judged, strict=True)]
         try:
             decided = self._runner.run(_decided(ledger, calls, follows))
         except (Behind, Closed, Fenced, Stale, LedgerAway) as refusal:
             return STATUS[type(refusal)], [], 0
         answers = []
-        for some, decisions in zip(requests, decided, strict=True):
-            said = work.outcomes([request for _, request in some], decisions)
+        for some, one, decisions in zip(requests, judged, decided, strict=True):
+            said = work.outcomes(one.kept, decisions)
             answers.append(
-                {offset: _answer(one) for (offset, _), one in zip(some, said, strict=True)}
+                {offset: _answer(each) for (offset, _), each in zip(some, said, strict=True)}
             )
         return "OK", answers, ledger.told_again - before
 
