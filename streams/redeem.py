@@ -1,7 +1,6 @@
 """Redeem, validate, reverse: use a coupon on a bill, ask whether one could, undo it."""
 
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -171,7 +170,7 @@ class Redeeming:
             f'{kept.asked},"outcome":"accepted","reason":null,"detail":null,'
             f'"replayed":{"true" if decided.replayed else "false"},'
             f'"occurred_at":"{occurred_at}","decided_at":"{written_moment(decided_at)}",'
-            f'"offer_version":{version},"coupon_id":"{_id_in_json(kept.offer.offer_id)}:{serial}",'
+            f'"offer_version":{version},"coupon_id":"{kept.offer.offer_id}:{serial}",'
             f'"discount":{self._discount(discount_minor, lines)},'
             f'"totals":{{"coupon":{of_coupon},'
             f'"customer":{"null" if of_customer is False else of_customer},"offer":{of_offer}}}'
@@ -189,7 +188,7 @@ class Redeeming:
 def _asked(request: dict[str, Any], offer: CompiledOffer | None) -> str:
     """How an outcome's JSON begins: what of it was known when the request was judged."""
     said = request if request["plain"] else _escaped(request)
-    kind, offer_id = said["type"], None if offer is None else _id_in_json(offer.offer_id)
+    kind, offer_id = said["type"], None if offer is None else offer.offer_id
     begins = (
         f'{{"request_id":"{said["request_id"]}","type":"{kind}","offer_id":{_or_null(offer_id)},'
         f'"customer_id":{_or_null(said.get("customer_id"))},"code":"{said["code"]}",'
@@ -217,10 +216,6 @@ def _escaped(content: Any) -> Any:
 
 def _in_json(text: str) -> str:
     return orjson.dumps(text)[1:-1].decode()
-
-
-#: Of an offer's id: there are few.
-_id_in_json = lru_cache(maxsize=65_536)(_in_json)
 
 
 def _issued(starts: int, expires: int | bool) -> str:
