@@ -254,9 +254,10 @@ class Log:
         position = expected = self._positions[partition]
         records = []
         for message in messages:
-            if message.offset() >= expected:
-                records.append(new(Record, (message.offset(), message.key(), message.value())))
-                expected = message.offset() + 1
+            offset = message.offset()
+            if offset >= expected:
+                records.append(new(Record, (offset, message.key(), message.value())))
+                expected = offset + 1
         return Part(partition, self._claims[partition], position, position, expected, records)
 
     def _cut(self, part: Part) -> Part:
