@@ -41,13 +41,14 @@ class Reader:
 
         Whatever is wrong comes back as an `Unreadable` whose detail begins with the field.
         """
-        size = len(value or b"")
+        content = value or b""
+        size = len(content)
         if size > MAX_RECORD_BYTES:  # of no topic that was made with the registry's settings
             return Unreadable(_too_large(size))
         try:
-            found = orjson.loads(value or b"")
+            found = orjson.loads(content)
         except orjson.JSONDecodeError as error:
-            return _not_json(value or b"", str(error))
+            return _not_json(content, str(error))
         if type(found) is not dict:
             return Unreadable("not a request: a JSON object is expected")
         kind = found.get("type")
@@ -59,7 +60,7 @@ class Reader:
         try:
             request: dict[str, Any] = validate(found)
             request["second"] = to_second(request["occurred_at"])
-            request["plain"] = b"\\" not in value  # type: ignore[operator]
+            request["plain"] = b"\\" not in content
             if "code" in request:
                 request["code"] = normalise(request["code"])
             if "bill" in request:
