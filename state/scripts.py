@@ -29,7 +29,10 @@ class Script:
 
 
 #: What is in the ledger, as every script reads and writes it.
-_STATE = ("prelude", "tables", "offer", "ranges", "ends", "coupons", "customers")
+_STATE = (
+    "prelude", "tables", "offer", "ranges", "ends", "coupons", "customer_records", "customers",
+    "write_all",
+)  # fmt: skip
 
 
 class Transition(Enum):

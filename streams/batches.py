@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from math import inf
 from typing import NamedTuple
 
@@ -42,29 +41,25 @@ class Part(NamedTuple):
     records: list[Record]
 
 
-def cut(part: Part, most: int, most_bytes: float = inf) -> Iterator[Part]:
-    """Pieces of it, each of so many records and bytes at the most, or of one record."""
-    position, first = part.from_, 0
-    while first < len(part.records):
-        records = part.records[first : first + most]
-        records = records[: fitting(records, most_bytes)]
-        first += len(records)
-        to = part.to if first == len(part.records) else records[-1].offset + 1
-        yield part._replace(from_=position, to=to, records=records)
-        position = to
-
-
 def divided(parts: Iterable[Part], most: int, most_bytes: float = inf) -> Iterator[list[Part]]:
-    """The same records in the same order, so many at a time at the most, of each partition one
-    part of so many bytes: of two, the second must not be decided where the first wasn't.
+    """The same records in the same order, so many at a time, of each partition one part of so many
+    bytes or of one record: of two, the second must not be decided where the first wasn't.
     """
     some: list[Part] = []
-    for part in chain.from_iterable(cut(part, most, most_bytes) for part in parts):
-        total = len(part.records) + sum(len(each.records) for each in some)
-        if some and (total > most or part.partition in {each.partition for each in some}):
-            yield some
-            some = []
-        some.append(part)
+    room = most
+    for part in parts:
+        position, first = part.from_, 0
+        while first < len(part.records):
+            records = part.records[first : first + room]
+            records = records[: fitting(records, most_bytes)]
+            first += len(records)
+            is_last = first == len(part.records)
+            to = part.to if is_last else records[-1].offset + 1
+            some.append(part._replace(from_=position, to=to, records=records))
+            position, room = to, room - len(records)
+            if not (is_last and room):
+                yield some
+                some, room = [], most
     if some:
         yield some
 

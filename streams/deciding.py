@@ -35,8 +35,9 @@ _STUMBLES = (
     ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError,
     ValueError,
 )  # fmt: skip
-#: Pieces that wait for Redis, so that it never waits for the next one.
-PIECES_AHEAD = 2
+#: Pieces that wait for Redis, so that it hardly ever waits for the next one: both need what others
+#: on the machine leave of it, and neither gets it evenly.
+PIECES_AHEAD = 8
 
 
 class _Piece(NamedTuple):

@@ -15,38 +15,6 @@ end
 
 local function keep_customer(key, record) put(customers, key, record_of(record)) end
 
--- A record begins with how many values `issued` has, and has no list beside that and the last,
--- `redeemed`; or with -1, and how many each has but for the last.
-local MORE = 1 + CUSTOMER.width     -- how many values stand before the lists then
-
--- Where is the first value of a list, where the last?
-local function list_in(record, list)
-  if record[1] >= 0 then
-    local last = 1 + record[1]
-    return list == CUSTOMER.issued and 2 or last + 1, last
-  end
-  local first = MORE + 1
-  for before = 1, list - 1 do first = first + record[1 + before] end
-  return first, first + record[1 + list] - 1
-end
-
-local function redeemed_from(record)
-  if record[1] >= 0 then return 2 + record[1] end
-  return MORE + 1 + record[1 + CUSTOMER.issued] + record[1 + CUSTOMER.uploaded]
-       + record[1 + CUSTOMER.taken]
-end
-
-local function add_to(record, list, value)
-  if record[1] >= 0 and list ~= CUSTOMER.issued then
-    table.insert(record, 1, -1)
-    for _ = 2, CUSTOMER.width do table.insert(record, 2 + CUSTOMER.issued, 0) end
-  end
-  local _, last = list_in(record, list)
-  table.insert(record, last + 1, value)
-  local length = record[1] >= 0 and 1 or 1 + list
-  record[length] = record[length] + 1
-end
-
 -- serial, day, serial, day, ... of all a customer was issued, by request or by upload.
 local function issued_to(offer, record)
   local all, first, last = {}, list_in(record, CUSTOMER.issued)
@@ -81,30 +49,6 @@ local function coupons_of(offer, record, customer_id)
     end
   end
   return serials
-end
-
--- Is any of the days at `first`, `first` + 2, ... up to `last` nearer than the gap?
-local function too_near(values, first, last, day, gap_days)
-  for i = first, last, 2 do
-    if abs(values[i] - day) < gap_days then return true end
-  end
-  return false
-end
-
--- `change` redemptions more (1) or less (-1) on a day.
-local function count_day(record, day, change)
-  local last = #record
-  for i = redeemed_from(record), last, 2 do
-    if record[i] == day then
-      record[i + 1] = record[i + 1] + change
-      if record[i + 1] == 0 then
-        table.remove(record, i)
-        table.remove(record, i)
-      end
-      return
-    end
-  end
-  record[last + 1], record[last + 2] = day, change
 end
 
 -- Does a coupon tell all that this customer redeemed?
@@ -165,12 +109,6 @@ local function told_redemptions(coupon, customer_id, day, gap_days)
   return count, near
 end
 
-local function counted_redemptions(record, day, gap_days)
-  local count, first = 0, redeemed_from(record)
-  for i = first + 1, #record, 2 do count = count + record[i] end
-  return count, too_near(record, first, #record, day, gap_days)
-end
-
 -- The same, wherever it stands; `coupon` is what they use, or false.
 local function redemptions_of(offer, coupon, customer_id, key, day)
   local gap_days = offer.limits[LIMIT.redeem_gap_days]
@@ -191,11 +129,4 @@ local function count_redemption(offer, coupon, use, key, change)
     count_day(record, coupon[use + USE.day], change)
     keep_customer(key, record)
   end
-end
-
-local function write_all()
-  write_offers()
-  write_ends()
-  for _, table_ in ipairs(tables) do write_table(table_) end
-  write_hashes()
 end

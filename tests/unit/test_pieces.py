@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from streams.batches import Part, Record, cut, divided, fitting
+from streams.batches import Part, Record, divided, fitting
 from streams.deciding import PIECE_BYTES
 
 
@@ -35,7 +35,7 @@ def test_pieces_follow_each_other_without_a_gap() -> None:
     part = Part(3, 7, committed=8, from_=9, to=99, records=records)
 
     # when
-    pieces = list(cut(part, 2, PIECE_BYTES))
+    pieces = [piece for [piece] in divided([part], 2, PIECE_BYTES)]
 
     # expect
     counts = [len(piece.records) for piece in pieces]
@@ -52,14 +52,16 @@ def test_pieces_follow_each_other_without_a_gap() -> None:
     ("lengths", "most", "expected"),
     [
         ([3, 2], 10, [[3, 2]]),
-        ([3, 2], 4, [[3], [2]]),
-        ([5, 2], 2, [[2], [2], [1], [2]]),
+        ([3, 2], 4, [[3, 1], [1]]),
+        ([3, 2], 5, [[3, 2]]),
+        ([5, 2], 2, [[2], [2], [1, 1], [1]]),
         ([5, 2], 4, [[4], [1, 2]]),
+        ([4, 2], 4, [[4], [2]]),
         ([1, 1, 1], 2, [[1, 1], [1]]),
         ([], 2, []),
     ],
 )
-def test_shares_have_so_many_records_at_the_most(
+def test_shares_have_so_many_records(
     lengths: list[int], most: int, expected: list[list[int]]
 ) -> None:
     parts = [
@@ -74,7 +76,7 @@ def test_shares_have_so_many_records_at_the_most(
     ("lengths", "most", "expected"),
     [
         ([3, 2, 9], 14, [[3, 2, 9]]),
-        ([3, 2, 9], 13, [[3, 2], [9]]),
+        ([3, 2, 9], 13, [[3, 2, 8], [1]]),
         ([12, 1], 99, [[10], [2, 1]]),
         ([1, 12, 1], 99, [[1, 10], [2, 1]]),
         ([], 5, []),
