@@ -42,8 +42,9 @@ class Part(NamedTuple):
 
 
 def divided(parts: Iterable[Part], most: int, most_bytes: float = inf) -> Iterator[list[Part]]:
-    """The same records in the same order, so many at a time, of each partition one part of so many
-    bytes or of one record: of two, the second must not be decided where the first wasn't.
+    """The same records in the same order, so many at a time but for the last, or fewer where those
+    of a partition have more than so many bytes; one record at the least. Of each partition one
+    part: of two, the second must not be decided where the first wasn't.
     """
     some: list[Part] = []
     room = most

@@ -35,8 +35,8 @@ _STUMBLES = (
     ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError,
     ValueError,
 )  # fmt: skip
-#: Pieces that wait for Redis, so that it hardly ever waits for the next one: both need what others
-#: on the machine leave of it, and neither gets it evenly.
+#: Pieces that wait for Redis, so that it hardly ever waits for the next one: on cores that others
+#: use too neither it nor this program runs evenly.
 PIECES_AHEAD = 8
 
 
