@@ -30,7 +30,6 @@ Operation = Sequence[Any]
 class IssueOp(NamedTuple):
     offset: int
     kind: str
-    request_id: str
     request_key: bytes
     fingerprint: bytes
     offer_id: str
@@ -74,7 +73,6 @@ class RedeemOp(NamedTuple):
 class RevokeOp(NamedTuple):
     offset: int
     kind: str
-    request_id: str
     request_key: bytes
     fingerprint: bytes
     offer_id: str
@@ -88,7 +86,6 @@ class RevokeOp(NamedTuple):
 class RemindOp(NamedTuple):
     offset: int
     kind: str
-    request_id: str
     request_key: bytes
     fingerprint: bytes
     offer_id: str
@@ -105,7 +102,6 @@ class RemindOp(NamedTuple):
 class OfferOp(NamedTuple):
     offset: int
     kind: str
-    request_id: str
     request_key: bytes
     fingerprint: bytes
     offer_id: str

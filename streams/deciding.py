@@ -26,7 +26,7 @@ logger = logging.getLogger("redeemonce")
 _PAUSE_S = 0.2
 #: Records of one script call at the most, by lane: while Redis answers it, every other till waits.
 #: Of offers one: an upload is judged by the offer as the request before it left it.
-PIECE_RECORDS = {"redeem": 250, "issue": 250, "revoke": 50, "offers": 1, "reminders": 1}
+PIECE_RECORDS = {"redeem": 500, "issue": 250, "revoke": 50, "offers": 1, "reminders": 1}
 #: And bytes, unless it is one record.
 PIECE_BYTES = 1 << 18
 #: What a content that nobody thought of makes a rule raise. Not what the machine does (MemoryError,
@@ -37,7 +37,7 @@ _STUMBLES = (
 )  # fmt: skip
 #: Pieces that wait for Redis, so that it hardly ever waits for the next one: on cores that others
 #: use too neither it nor this program runs evenly.
-PIECES_AHEAD = 8
+PIECES_AHEAD = 5
 
 
 class _Piece(NamedTuple):

@@ -50,7 +50,6 @@ class Issuing(FromDicts):
         return (
             offset,
             request["type"],
-            request["request_id"],
             of_request,
             content,
             request["offer_id"],

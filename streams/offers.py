@@ -52,7 +52,6 @@ class Offering(OneByOne):
         plain = OfferOp(
             offset=offset,
             kind=kind,
-            request_id=request["request_id"],
             request_key=request_key("offers", offer_id, request["request_id"]),
             fingerprint=content,
             offer_id=offer_id,

@@ -42,7 +42,6 @@ class Reminding(OneByOne):
         return RemindOp(
             offset,
             request["type"],
-            request["request_id"],
             key,
             content,
             request["offer_id"],

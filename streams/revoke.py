@@ -32,7 +32,6 @@ class Revoking(OneByOne):
         return RevokeOp(
             offset,
             request["type"],
-            request["request_id"],
             key,
             content,
             request["offer_id"],

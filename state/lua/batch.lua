@@ -12,20 +12,23 @@ local known, news = {}, {}   -- request key -> fingerprint and decision; those t
 local function look_up(keys, of_generation)
   if #keys == 0 or call('EXISTS', memory(of_generation)) == 0 then return keys end
   local values, others, count = get_fields(memory(of_generation), keys), {}, 0
-  for i, key in ipairs(keys) do
-    local value = values[i]
+  for i = 1, #keys do
+    local key, value = keys[i], values[i]
     if value then known[key] = value else count = count + 1; others[count] = key end
   end
   return others
 end
 
 do
-  local keys, some = {}, false
+  local keys, count, some = {}, 0, false
   for _, piece in ipairs(pieces) do
-    for _, op in ipairs(piece.undecided) do
+    some = some or piece.first < piece.after
+    for op = piece.first, piece.after - 1, OP.width do
       local key = ops[op + OP.request_key]
-      if key ~= '' then keys[#keys + 1] = key end
-      some = true
+      if key ~= '' then
+        count = count + 1
+        keys[count] = key
+      end
     end
   end
   look_up(look_up(look_up(keys, generation), generation - 1), generation + 1)
@@ -78,18 +81,18 @@ local function passing(op, offer, reason, ...)
 end
 
 local function decide_piece(piece, decide)
-  local answers, list = piece.answers, {}
+  local answers, list, count = piece.answers, {}, 0
   local before = #answers
-  for i, op in ipairs(piece.undecided) do
+  answers[1] = text(before - 1)
+  for op = piece.first, piece.after - 1, OP.width do
     local answer = remembered(op) or decide(op)
-    answers[before + i] = answer
-    list[2 * i - 1] = ops[op + OP.offset]
-    list[2 * i] = answer
+    answers[before + count + 1] = answer
+    list[2 * count + 1], list[2 * count + 2] = ops[op + OP.offset], answer
+    count = count + 1
   end
-  if #list > 0 then write(piece.kept, piece.head[HEAD.to], pack(list)) end
+  if count > 0 then write(piece.kept, piece.head[HEAD.to], pack(list)) end
   write(piece.chain, 'claim', piece.head[HEAD.claim])
   write(piece.chain, 'applied', max(piece.applied, piece.head[HEAD.to]))
-  table.insert(answers, 1, text(before))
   return answers
 end
 

@@ -12,9 +12,9 @@ local AT_ONCE = 7500
 local header = string.byte(ARGV[2])
 local ops = { cmsgpack.unpack_limit(ARGV[2], AT_ONCE, header == 220 and 3 or header == 221 and 5 or 1) }
 while ops[1] ~= -1 do               -- where the rest begins
-  local rest = { cmsgpack.unpack_limit(ARGV[2], AT_ONCE, ops[1]) }
+  local rest, before = { cmsgpack.unpack_limit(ARGV[2], AT_ONCE, ops[1]) }, #ops - 1
   ops[1] = rest[1]
-  for i = 2, #rest do ops[#ops + 1] = rest[i] end
+  for i = 2, #rest do ops[before + i] = rest[i] end
 end
 local last_op = #ops - OP.width
 assert(last_op % OP.width == 1, 'operations of another layout')
@@ -29,25 +29,20 @@ local function behind(applied)
   return { 'BEHIND', tostring(applied) }
 end
 
--- The operations from `first` up to before `after`: those decided before (a crash or an abort after
--- this script) get the same answers again. false: one of these is lost.
-local function told_again(piece, first, after)
+-- Those decided before (a crash or an abort after this script), which come first, get the same
+-- answers again; `first` is the first of the others then. false: one of these is lost.
+local function told_again(piece)
+  if piece.applied <= piece.head[HEAD.from] then return true end
   local stored = {}
-  if piece.applied > piece.head[HEAD.from] then
-    for _, packed in ipairs(call('HVALS', piece.kept)) do
-      local list = unpack_(packed)
-      for i = 1, #list, 2 do stored[list[i]] = list[i + 1] end
-    end
+  for _, packed in ipairs(call('HVALS', piece.kept)) do
+    local list = unpack_(packed)
+    for i = 1, #list, 2 do stored[list[i]] = list[i + 1] end
   end
-  for op = first, after - 1, OP.width do
-    local offset = ops[op + OP.offset]
-    if offset >= piece.applied then
-      piece.undecided[#piece.undecided + 1] = op
-    elseif stored[offset] then
-      piece.answers[#piece.answers + 1] = stored[offset]
-    else
-      return false
-    end
+  while piece.first < piece.after and ops[piece.first + OP.offset] < piece.applied do
+    local answer = stored[ops[piece.first + OP.offset]]
+    if not answer then return false end
+    piece.answers[#piece.answers + 1] = answer
+    piece.first = piece.first + OP.width
   end
   return true
 end
@@ -55,21 +50,21 @@ end
 local pieces, next_op = {}, 1
 for i, head in ipairs(heads) do
   local place = head[HEAD.lane] .. ':' .. head[HEAD.partition]
+  -- Of its operations, those from `first` up to before `after` are to be decided. `answers` begins
+  -- with how many were before.
   local piece = { head = head, chain = base .. 'chain:' .. place,
-                  kept = base .. 'decisions:' .. place, answers = {}, undecided = {} }
+                  kept = base .. 'decisions:' .. place, answers = { '0' },
+                  first = next_op, after = next_op + head[HEAD.width + 1] * OP.width }
   local found = call('HMGET', piece.chain, 'claim', 'applied')
   piece.applied = tonumber(found[2] or '0')
   if head[HEAD.claim] < tonumber(found[1] or '0') then return { 'FENCED' } end
-  local after = next_op + head[HEAD.width + 1] * OP.width
   if piece.applied < head[HEAD.committed] then return behind(piece.applied) end
   -- That other one may just not have been decided. Who asks again doesn't ask ahead.
   if piece.applied < head[HEAD.from] and ARGV[3] == '1' then
     return { 'SKIPPED', 'an earlier piece of the batch was not decided' }
   end
-  if piece.applied < head[HEAD.from] or not told_again(piece, next_op, after) then
-    return behind(piece.applied)
-  end
-  pieces[i], next_op = piece, after
+  if piece.applied < head[HEAD.from] or not told_again(piece) then return behind(piece.applied) end
+  pieces[i], next_op = piece, piece.after
 end
 -- The worker judged by rules it read at a stamp; false where it judged by none (offers). So also
 -- where all was decided before: an outcome can only be told by one who knows the offer it is of.

@@ -301,7 +301,21 @@ def test_limits_lowered_below_what_is_used_stop_further_use_only(desk: Desk) -> 
     assert said["totals"]["offer"] == 4
 
 
-# Records beyond what Lua hands over at once -------------------------------------------------------
+# Records and calls beyond what Lua hands over at once ---------------------------------------------
+
+
+def test_a_call_has_more_requests_than_are_unpacked_at_once(desk: Desk) -> None:
+    # when 900 coupons are issued in a call, and redeemed in another: 18,000 values, 7,500 at once
+    desk.ask(create(redeem=UNLIMITED))
+    given = desk.ask(*(issue(f"c-{n}") for n in range(900)))
+    used = desk.ask(*(redeem(one["code"], one["customer_id"]) for one in given))
+
+    # then each is the customer's own, and they count one after the other
+    assert [one["customer_id"] for one in given] == [f"c-{n}" for n in range(900)]
+    assert [one["coupon_id"] for one in used] == [one["coupon_id"] for one in given]
+    assert [one["totals"] for one in used] == [
+        {"coupon": 1, "customer": 1, "offer": n} for n in range(1, 901)
+    ]
 
 
 def test_a_coupon_and_its_customer_may_have_thousands_of_redemptions(desk: Desk) -> None:
