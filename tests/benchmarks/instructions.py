@@ -18,13 +18,13 @@ from deploy.redis import redis_server, settings
 from schemas.topics import ISSUE, REDEEM, Lane
 from state.ledger import Ledger
 from streams.client import new_request
+from streams.deciding import PIECE_RECORDS
 from tests.benchmarks import load
 from tests.benchmarks.ground import BenchmarkError
 from tests.ledger.desk import Desk, Said
 from tests.world import organisation, wait_for
 
-#: About as many as a worker asks of one partition at once, from a backlog.
-_A_CALL = 250
+_CREATED_AT_ONCE = 250
 _START_S = 60.0
 _TOTAL = re.compile(r"^totals: (\d+)$", re.MULTILINE)
 
@@ -66,7 +66,7 @@ def create_at(desk: Desk, offers: int) -> None:
         new_request("create", offer_id=load.offer_id(n), actor="t", offer=load.offer(n))
         for n in range(offers)
     )
-    while some := [*islice(creates, _A_CALL)]:
+    while some := [*islice(creates, _CREATED_AT_ONCE)]:
         if {*desk.reasons(*some)} != {"accepted"}:
             raise BenchmarkError("an offer was refused")
 
@@ -103,7 +103,7 @@ class _Redis:
 
 def _asked(desk: Desk, lane: Lane, bodies: Iterable[load.Body]) -> Iterator[Said]:
     left = iter(bodies)
-    while some := [body for _, body in islice(left, _A_CALL)]:
+    while some := [body for _, body in islice(left, PIECE_RECORDS[lane.name])]:
         at = desk.lay(*some, lane=lane)
         yield from desk.decide(at)
         desk.commit(at)

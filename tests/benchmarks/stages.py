@@ -12,6 +12,7 @@ from state.layout import Head
 from state.ledger import Ledger, Transition
 from streams.app import collect_seldom
 from streams.batches import Part, Record
+from streams.deciding import PIECE_RECORDS
 from streams.outcomes import Outgoing
 from streams.redeem import Redeeming
 from tests.benchmarks import load
@@ -20,7 +21,7 @@ from tests.benchmarks.instructions import create_at, issued_at
 from tests.ledger.desk import Desk, judged_by
 
 #: As the worker asks of one partition at once, from a backlog.
-_A_CALL = 250
+_A_CALL = PIECE_RECORDS["redeem"]
 
 
 def measure_stages(ground: Ground, requests: int) -> dict[str, float]:
