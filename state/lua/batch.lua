@@ -83,7 +83,6 @@ end
 local function decide_piece(piece, decide)
   local answers, list, count = piece.answers, {}, 0
   local before = #answers
-  answers[1] = text(before - 1)
   for op = piece.first, piece.after - 1, OP.width do
     local answer = remembered(op) or decide(op)
     answers[before + count + 1] = answer

@@ -44,6 +44,7 @@ local function told_again(piece)
     piece.answers[#piece.answers + 1] = answer
     piece.first = piece.first + OP.width
   end
+  piece.answers[1] = text(#piece.answers - 1)
   return true
 end
 
