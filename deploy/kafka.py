@@ -33,8 +33,11 @@ NAME = "kafka"
 USUAL_PORT = 9092
 COMMANDS = ("java",)
 OPTIONS = (
-    "-Xms256m",
+    # As much as Kafka's own script gives it. Each collection of young objects stops the broker for
+    # 20 to 50 ms on two busy cores, at 2,800 redeems a second every two seconds with 65 MB of them.
+    "-Xms1g",
     "-Xmx1g",
+    "-Xmn512m",
     "-Djava.awt.headless=true",
     "-XX:+ExitOnOutOfMemoryError",
     # What only jstat reads has a JVM go to another folder for a moment of its start, and a server
