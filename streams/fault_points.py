@@ -14,11 +14,10 @@ from pathlib import Path
 
 logger = logging.getLogger("redeemonce")
 SETTING = "REDEEMONCE_FAULT_POINTS"
-#: Those of a batch, of which the first comes by while the next two do (and after them where a lane
-#: doesn't begin early: `Log.begin`); then those outside of one. A restore's lane is "ledger".
+#: In the order in which a batch comes by; then those outside of one. A restore's lane is "ledger".
 POINTS = (
-    "after_offsets", "before_script", "after_script", "mid_produce", "before_commit",
-    "after_commit", "on_revoke", "on_restore",
+    "before_script", "after_script", "mid_produce", "after_offsets", "after_commit", "on_revoke",
+    "on_restore",
 )  # fmt: skip
 #: SIGKILL or SIGSTOP to itself; ``hold=<file>``: makes the file, goes on when somebody removes it.
 ACTIONS = ("kill", "stop", "hold")

@@ -102,7 +102,6 @@ class Log:
         self._positions: dict[int, int] = {}  # what Kafka has committed, of those we read from
         self._lag = Lag(self._topic, metrics)
         self._said_away = float("-inf")
-        self._begun = False  # a transaction, that has its offsets already
         self._max_records = BATCH_RECORDS[lane.name]
 
     def start(self) -> None:
@@ -158,19 +157,6 @@ class Log:
         parts = [self._part(p, found) for p, found in by_partition.items()]
         return [self._cut(part) for part in parts if part.records]
 
-    def begin(self, parts: list[Part]) -> None:
-        """Open the transaction and send it the requests' offsets, while they are being decided:
-        the `commit` of these parts, which has to follow, only adds the outcomes.
-
-        Where that fails `commit` begins anew. A lane with grounds isn't begun early: it may wait
-        for others for seconds, and who asks for its offsets would wait as long.
-        """
-        if self._grounds is None:
-            try:
-                self._begin(parts)
-            except KafkaException as failure:
-                self._abort(failure.args[0])
-
     def commit(self, parts: list[Part], emissions: list[Emission], deadline: float) -> bool:
         """Make the outcomes and the requests' offsets visible at once, in a transaction.
 
@@ -186,11 +172,11 @@ class Log:
         began = time.perf_counter()
         for _ in range(_ATTEMPTS):
             try:
-                if not (self._begun or self._begin(parts)):
-                    break
-                self._begun = False
+                self._producer.begin_transaction()
                 self._produce(emissions)
-                reach(self._lane.name, "before_commit")
+                if not self._send_offsets(parts):
+                    break
+                reach(self._lane.name, "after_offsets")
                 self._persistently(lambda: self._producer.commit_transaction(CALL_S), BATCH_S)
                 reach(self._lane.name, "after_commit")
                 for part in parts:
@@ -301,15 +287,8 @@ class Log:
                 except BufferError:  # its queue is full: let it send
                     self._producer.poll(0.05)
 
-    def _begin(self, parts: list[Part]) -> bool:
-        """False where this worker is no member of the group any more; nothing is begun then."""
-        self._producer.begin_transaction()
-        self._begun = self._send_offsets(parts)
-        if self._begun:
-            reach(self._lane.name, "after_offsets")
-        return self._begun
-
     def _send_offsets(self, parts: list[Part]) -> bool:
+        """False where this worker is no member of the group any more."""
         member = self._consumer.consumer_group_metadata()
         if _generation(member) < 0:  # the broker would accept these offsets unchecked
             self._persistently(lambda: self._producer.abort_transaction(CALL_S), BATCH_S)

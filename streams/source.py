@@ -28,9 +28,9 @@ Agent = Callable[[Batch], Awaitable[None]]
 
 async def take_turn(log: Log, agent: Agent, on_kafka_thread: OnKafkaThread) -> None:
     """Poll, then agent and commit for each share of the batch, and nothing polled before the last
-    is settled: the one order there is. The first share's transaction is begun while it is decided,
-    and a share is committed while the next is decided; after one that isn't committed, no later one
-    is. Where it raises, nobody knows how the batch stands, and the worker has to start again."""
+    is settled: the one order there is. A share is committed while the next is decided; after one
+    that isn't committed, no later one is. Where it raises, nobody knows how the batch stands, and
+    the worker has to start again."""
     # A client call that hangs must not keep the partitions: leave, settle afresh.
     parts = await asyncio.wait_for(on_kafka_thread(log.poll), BATCH_S * 2)
     if not parts:
@@ -39,7 +39,6 @@ async def take_turn(log: Log, agent: Agent, on_kafka_thread: OnKafkaThread) -> N
     async with asyncio.timeout(BATCH_S):
         batch = Batch.of(parts, TRANSACTION_RECORDS)
         await agent(batch)
-        begun = on_kafka_thread(log.begin, batch.shares[0].parts)
         left = deque(batch.shares)
         underway: asyncio.Future[bool] | None = None
         for share in batch.shares:
@@ -51,7 +50,6 @@ async def take_turn(log: Log, agent: Agent, on_kafka_thread: OnKafkaThread) -> N
             underway = on_kafka_thread(log.commit, share.parts, emissions, deadline)
         if underway is not None and await underway:
             left.popleft()
-        await begun
         if left:
             await asyncio.wait([share.settled for share in left])
             await on_kafka_thread(log.rewind, [part for share in left for part in share.parts])

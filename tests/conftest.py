@@ -16,18 +16,6 @@ from tests.world import organisation
 os.environ.setdefault("JAVA_TOOL_OPTIONS", " ".join(BRIEF))
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _stays_itself() -> Iterator[None]:
-    """A test in which a worker's parts would replace this program fails, and doesn't begin anew."""
-
-    def refuse(*_: object) -> None:
-        raise AssertionError("the worker would have started again")
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("streams.restart.os.execv", refuse)
-        yield
-
-
 @pytest.fixture(scope="session")
 def running_servers() -> Iterator[Servers]:
     with servers() as found:

@@ -141,8 +141,6 @@ class Waiting:
         self.polls += 1
         return [Part(0, 1, 0, 0, 1, [Record(0, None, b"{}")])]
 
-    def begin(self, parts: list[Part]) -> None: ...
-
     def look_at_lag(self) -> None:
         self.looks += self.polls
         if self.looks == 3:

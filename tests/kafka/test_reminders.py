@@ -136,7 +136,7 @@ def test_missed_moments_are_caught_up_once_though_workers_die(world: World) -> N
     world.stop()
 
     # when
-    due.start_worker(3_600, armed="reminders:before_commit:1:kill")
+    due.start_worker(3_600, armed="reminders:after_offsets:1:kill")
     world.workers["w0"].wait(60)
     due.start_worker(3_660)
     wait_for("reminders", lambda: len(triggers(world)) >= 21)
@@ -199,11 +199,11 @@ def test_a_reminder_waits_until_what_it_rests_on_is_committed(world: World) -> N
     world.reasons(due.offer())
     world.stop()
     agents = ("--agents", "offers,issue,redeem,revoke")
-    world.start("w0", 0, True, *agents, armed="issue:before_commit:1:stop")
+    world.start("w0", 0, True, *agents, armed="issue:after_offsets:1:stop")
     till = Till(world.settings)
     till.send(issue("c-1", occurred_at=due.calendar.moment(due.second - 120)))
     till.flush()
-    wait_for("the worker stands still", lambda: "Fault point issue before_commit" in world.log())
+    wait_for("the worker stands still", lambda: "Fault point issue after_offsets" in world.log())
 
     # when its reminder is due
     due.set_clock(60)

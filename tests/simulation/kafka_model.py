@@ -38,8 +38,7 @@ class Record(NamedTuple):
 
 
 class ModelProducer:
-    """Records are sent with the offsets, or with the commit where they come later. ``attempts``:
-    how often the log tries a commit, after the offsets it sends early."""
+    """Records are sent with the offsets, or with the commit where none were."""
 
     def __init__(self, broker: Broker, caller: Caller, place: str, attempts: int) -> None:
         self._broker, self._caller, self._place = broker, caller, place
@@ -77,7 +76,7 @@ class ModelProducer:
         generation = int.from_bytes(member[7:11], "little", signed=True)
         member_id, name = int.from_bytes(member[11:15], "little"), member[15:].decode()
 
-        refusals = {"refused": 1, "refused on and on": 1 + self._attempts}
+        refusals = {"refused": 1, "refused on and on": self._attempts}
 
         def apply(variant: str) -> None:
             transaction = self._broker.of_epoch(self._place, self.epoch)
@@ -99,8 +98,6 @@ class ModelProducer:
             transaction = self._broker.of_epoch(self._place, self.epoch)
             if variant == "away":
                 raise KafkaException(_TIMED_OUT)
-            if variant == "not sent":
-                raise KafkaException(_REFUSED)
             if not self._committing:
                 self._send(transaction)
                 self._committing, transaction.state = True, "prepared"
@@ -111,7 +108,7 @@ class ModelProducer:
 
         if not self._begun:
             raise KafkaException(_STATE)
-        variants = () if self._committing else ("lost", "away", "slow", "not sent")
+        variants = () if self._committing else ("lost", "away", "slow")
         settled = None if self._committing else self._is_settled
         self._caller.call("commit", apply, variants, settled)
         self._begun = self._committing = False

@@ -19,10 +19,7 @@ from tests.simulation.shared import Variation
 
 
 class _Committing(Log, ABC):
-    """A log whose commit is another, and begins the transaction itself."""
-
-    def begin(self, parts: list[Part]) -> None:
-        del parts
+    """A log whose commit is another."""
 
     def commit(self, parts: list[Part], emissions: list[Emission], deadline: float) -> bool:
         del deadline
@@ -248,7 +245,9 @@ MUTANTS = {
         Variation(NoSeekBackToTheRest), "batches cut by their bytes"
     ),
     "claim taken once, not at each assignment": Wrong(Variation(ClaimTakenOnce), _FROZEN),
-    "offsets of generation -1 are sent": Wrong(Variation(NoGuardOfTheGeneration), _SHARES),
+    "offsets of generation -1 are sent": Wrong(
+        Variation(NoGuardOfTheGeneration), "a worker frozen"
+    ),
     "`from` is the first record's offset": Wrong(Variation(FromTheFirstRecord), _FROZEN),
     "offsets sent again after a time-out": Wrong(Variation(OffsetsSentAgain), _ANSWER),
     "outcomes not produced again after an abort": Wrong(Variation(OutcomesProducedOnce), _ANSWER),
@@ -257,7 +256,5 @@ MUTANTS = {
     "a piece asked for ahead without saying so": Wrong(
         Variation(ledger=AsksAheadInSilence), _ANSWER
     ),
-    "a restore that fences nobody": Wrong(
-        Variation(restore_fences=False), "Redis loses writes between shares"
-    ),
+    "a restore that fences nobody": Wrong(Variation(restore_fences=False), "Redis loses writes"),
 }

@@ -20,7 +20,7 @@ def broker_killed(scene: Scene) -> Story:
 
 @kind("kafka", "worker", of_ours=True)
 def broker_killed_between_offsets_and_commit(scene: Scene) -> Story:
-    _, file = held_at(scene, "before_commit")
+    _, file = held_at(scene, "after_offsets")
     yield file.exists
     scene.stand.kill_kafka()
     file.unlink()

@@ -12,7 +12,7 @@ from tests.faults.scene import EXTRA, LANES, Scene
 #: A worker that is silent for 6 s loses its partitions, for 10 s its transaction.
 _FROZEN_S = (8.5, 14.0)
 #: Of a batch: those at which a worker can be met while requests come in.
-_IN_A_BATCH = POINTS[:6]
+_IN_A_BATCH = POINTS[:5]
 
 
 @kind("worker")
@@ -91,7 +91,7 @@ def worker_frozen_before_script(scene: Scene) -> Story:
 @kind("worker", of_ours=True)
 def worker_killed_with_its_outcomes_sent(scene: Scene) -> Story:
     """They are in Kafka, and stay uncommitted there for good."""
-    place, file = held_at(scene, "before_commit")
+    place, file = held_at(scene, "after_offsets")
     yield file.exists
     yield 0.3
     scene.kill(place)
@@ -100,8 +100,7 @@ def worker_killed_with_its_outcomes_sent(scene: Scene) -> Story:
 
 for _done, _story, _points in (
     ("killed", _killed_at, _IN_A_BATCH),
-    # One has a story of its own, above.
-    ("frozen", _frozen_at, [point for point in _IN_A_BATCH if point != "before_script"]),
+    ("frozen", _frozen_at, _IN_A_BATCH[1:]),  # the first has its own story, above
 ):
     for _point in _points:
         _name = f"worker {_done} {_point.replace('_', ' ')}"
@@ -116,7 +115,7 @@ def _killed_reminding(point: str, scene: Scene) -> Story:
     scene.start(place)
 
 
-for _point in ("after_script", "before_commit"):
+for _point in ("after_script", "after_offsets"):
     _name = f"worker killed reminding {_point.replace('_', ' ')}"
     add(_name, partial(_killed_reminding, _point), "worker", of_ours=True)
 
