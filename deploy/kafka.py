@@ -33,8 +33,8 @@ NAME = "kafka"
 USUAL_PORT = 9092
 COMMANDS = ("java",)
 OPTIONS = (
-    # As much as Kafka's own script gives it. Each collection of young objects stops the broker for
-    # 20 to 50 ms on two busy cores, at 2,800 redeems a second every two seconds with 65 MB of them.
+    # As much as Kafka's own script gives it. Of a heap that begins small, most is what the broker
+    # keeps: it collects often, and marks what lives again and again beside that.
     "-Xms1g",
     "-Xmx1g",
     "-Xmn512m",
