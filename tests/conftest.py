@@ -1,6 +1,7 @@
 """Real servers, started once a session; each test has a topic prefix of its own."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +15,26 @@ from tests.world import organisation
 
 # Brokers of tests live for minutes, and there are many: what compiles them for hours costs more.
 os.environ.setdefault("JAVA_TOOL_OPTIONS", " ".join(BRIEF))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _stays_itself() -> Iterator[None]:
+    """A test in which a worker's parts would replace this program fails, and doesn't begin anew."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("the worker would have started again")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("streams.restart.os.execv", refuse)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _in_pytests_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Folders of servers and workers lie where pytest keeps its last three runs, and no more."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(tmp_path_factory.getbasetemp()))
+        yield
 
 
 @pytest.fixture(scope="session")
