@@ -98,6 +98,8 @@ class ModelProducer:
             transaction = self._broker.of_epoch(self._place, self.epoch)
             if variant == "away":
                 raise KafkaException(_TIMED_OUT)
+            if variant == "not sent":
+                raise KafkaException(_REFUSED)
             if not self._committing:
                 self._send(transaction)
                 self._committing, transaction.state = True, "prepared"
@@ -108,7 +110,7 @@ class ModelProducer:
 
         if not self._begun:
             raise KafkaException(_STATE)
-        variants = () if self._committing else ("lost", "away", "slow")
+        variants = () if self._committing else ("lost", "away", "slow", "not sent")
         settled = None if self._committing else self._is_settled
         self._caller.call("commit", apply, variants, settled)
         self._begun = self._committing = False

@@ -28,6 +28,7 @@ SMALL = {
     "a worker frozen, a request a batch": _one(FREEZE, TWO, batch_records=1),
     "an answer late or lost": _one(ANSWER),
     "Redis loses writes": _one(LOSE, TOGETHER),
+    "Redis loses writes between shares": _one(LOSE, TWO, transaction_records=1),
     "an offer is edited": _one(EDIT, ALONE),
     "batches cut by their bytes": Plan(ALONE, faults=1, switches=0, part_bytes=1),
     "partitions asked for side by side": Plan(APART, faults=1, switches=0, piece_records=4),

@@ -138,6 +138,8 @@ class World:
         for place, transaction in broker.transactions.items():
             if transaction.state == "prepared":
                 add(f"markers of {place} are written", broker.write_markers, place)
+            if transaction.state == "open" and not self._has_at_work(place, transaction.epoch):
+                add(f"the transaction of {place} times out", broker.init, place)
         for name, worker in self._workers.items():
             if not (worker.dead or worker.frozen):
                 continue
@@ -148,14 +150,20 @@ class World:
                     add(f"{name}' is started for {name}", self._follow, name)
             elif not worker.is_followed:
                 add(f"{name} is started", self._restart, name)
-            member, transaction = broker.group.members.get(place), broker.transactions[place]
+            member = broker.group.members.get(place)
             if member is not None and member.member_id == worker.member_id():
                 add(f"the session of {name} ends", broker.group.remove, place)
-            if transaction.state == "open" and transaction.epoch == worker.epoch():
-                add(f"the transaction of {name} times out", broker.init, place)
             if redis.locked_by() == name:
                 add(f"the lock of {name} ends", redis.unlock)
         return found
+
+    def _has_at_work(self, place: str, epoch: int) -> bool:
+        """A producer of that epoch, neither dead nor frozen, nor left for a fresh start."""
+        return any(
+            worker.place == place and worker.epoch() == epoch
+            for worker in self._workers.values()
+            if not (worker.dead or worker.frozen)
+        )
 
     def _variants(self, able: list[str], going_on: bool) -> Iterator[Option]:
         for number, name in enumerate(able):
