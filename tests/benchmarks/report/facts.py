@@ -70,14 +70,12 @@ def _peers() -> dict[str, str]:
 
 
 def _commit() -> str:
-    """The commit, and whether anything was changed since."""
-    git = (
-        "git",
-        "--no-optional-locks",
-        "-C",
-        str(_PEERS),
-        "describe",
-        "--always",
-        "--dirty= and changes",
-    )
-    return subprocess.run(git, capture_output=True, text=True).stdout.strip()
+    """The commit, and whether more was changed since than what the benchmarks write themselves."""
+    commit = _git("describe", "--always")
+    changed = _git("status", "--porcelain", "--untracked-files=no", ":/", ":(top,exclude)docs")
+    return f"{commit} and changes" if changed else commit
+
+
+def _git(*arguments: str) -> str:
+    command = ("git", "--no-optional-locks", "-C", str(_PEERS), *arguments)
+    return subprocess.run(command, capture_output=True, text=True).stdout.strip()
