@@ -17,7 +17,7 @@ from schemas.org import OrgEntity
 from schemas.times import Calendar, to_second
 from state.codes import Codes, Series
 from state.eligibility import Eligibility
-from state.records import Limits
+from state.records import Rules
 
 #: A longer code may stand for more, but none is given: what is beyond can't be told to the ledger.
 _MOST_SERIALS = 2**53
@@ -216,14 +216,14 @@ def put_stores(definition: dict[str, Any], stores: list[str]) -> None:
     definition["redeem"]["org_entities"] = {**places, "stores": stores}
 
 
-def limits_of(offer: Offer, decimals: int) -> Limits:
+def rules_of(offer: Offer, decimals: int) -> Rules:
     """But for how many codes are possible, which goes by the lead that the offer gets."""
     issue, redeem, expiry, budget = offer.issue, offer.redeem, offer.expiry, offer.budget
 
     def minor(amount: str | None) -> int | bool:
         return False if amount is None else to_minor(amount, decimals)
 
-    return Limits(
+    return Rules(
         ends_at=to_second(expiry.at) if expiry.type == "fixed_date" else False,
         with_campaign=expiry.type == "with_campaign",
         codes=kind_of(offer),

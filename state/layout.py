@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from schemas.reasons import Reason
-from state.records import RUN_COUPONS, Counts, Coupon, Customer, Limits, Range, Use
+from state.records import RUN_COUPONS, Counts, Coupon, Customer, Range, Rules, Use
 
 
 class Head(NamedTuple):
@@ -110,7 +110,7 @@ class OfferOp(NamedTuple):
     occurred_at: str
     actor: str
     definition: str | bool = False  # JSON
-    limits: Limits | bool = False
+    rules: Rules | bool = False
     expiry_type: str | bool = False
     codes: str | bool = False  # what of coupons.codes can't change
     code_key: bytes = b""  # of a common code
@@ -245,7 +245,7 @@ class OfferNow(NamedTuple):
     stores: list[str] | bool  # uploaded ones
 
 
-_NAMES = re.compile(r"\b(OP|HEAD|COUPON|USE|CUSTOMER|RANGE|LIMIT|COUNT|REASON|RUN)\.(\w+)")
+_NAMES = re.compile(r"\b(OP|HEAD|COUPON|USE|CUSTOMER|RANGE|RULE|COUNT|REASON|RUN)\.(\w+)")
 
 
 def bound(text: str, operation: type[NamedTuple] | None = None) -> str:
@@ -257,7 +257,7 @@ def bound(text: str, operation: type[NamedTuple] | None = None) -> str:
     """
     layouts: dict[str, type[NamedTuple]] = {
         "HEAD": Head, "COUPON": Coupon, "USE": Use, "CUSTOMER": Customer, "RANGE": Range,
-        "LIMIT": Limits, "COUNT": Counts,
+        "RULE": Rules, "COUNT": Counts,
     }  # fmt: skip
     if operation is not None:
         layouts["OP"] = operation

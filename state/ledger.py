@@ -168,33 +168,37 @@ class Ledger(Restoring):
         return (*self.changed_offers(), True)
 
     def changed_offers(self, since: int = 0) -> tuple[int, list[dict[bytes, bytes]]]:
-        """The newest stamp, and the hashes of offers changed after ``since``, oldest first."""
+        """The newest stamp, and the `offer` of each changed after ``since``, oldest first."""
 
         def read() -> tuple[int, list[dict[bytes, bytes]]]:
             stamp = int(self.client.get(self.base + "stamp") or 0)
             ids = self.client.zrangebyscore(self.base + "catalogue", f"({since}", "+inf")
-            pipeline = self.client.pipeline(transaction=False)
-            for offer_id in ids:
-                pipeline.hgetall(self.base + "offer:" + offer_id.decode())
-            return stamp, pipeline.execute()
+            return stamp, self._hashes_of([offer_id.decode() for offer_id in ids])
 
         return self._answered(read)
+
+    def offer(self, offer_id: str) -> dict[bytes, bytes]:
+        """One offer's hash and, as ``counts``, its entry of those; empty where there is none."""
+        return self._answered(lambda: self._hashes_of([offer_id]))[0]
+
+    def _hashes_of(self, offer_ids: Sequence[str]) -> list[dict[bytes, bytes]]:
+        pipeline = self.client.pipeline(transaction=False)
+        for offer_id in offer_ids:
+            pipeline.hgetall(f"{self.base}offer:{offer_id}")
+            pipeline.hget(f"{self.base}counts", offer_id)
+        found = pipeline.execute()
+        return [
+            {**fields, b"counts": counts} if counts else fields
+            for fields, counts in zip(found[::2], found[1::2], strict=True)
+        ]
 
     def counts(self, offer_ids: Sequence[str]) -> list[Counts]:
         """Of each offer what changes with every request."""
 
-        def read() -> list[bytes | None]:
-            pipeline = self.client.pipeline(transaction=False)
-            for offer_id in offer_ids:
-                pipeline.hget(f"{self.base}offer:{offer_id}", "counts")
-            found: list[bytes | None] = pipeline.execute()
-            return found
-
-        return [counts_of(packed) for packed in self._answered(read)]
-
-    def offer(self, offer_id: str) -> dict[bytes, bytes]:
-        """One offer's hash, empty where there is none."""
-        return self._answered(lambda: self.client.hgetall(f"{self.base}offer:{offer_id}"))
+        if not offer_ids:
+            return []
+        found = self._answered(lambda: self.client.hmget(f"{self.base}counts", offer_ids))
+        return [counts_of(packed) for packed in found]
 
     def tallies(self, number: int) -> dict[tuple[int, str, str], int]:
         """How many requests of an offer were decided: by day, type, and reason or ``accepted``."""

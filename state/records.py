@@ -9,7 +9,7 @@ import msgpack
 
 #: What lies in Redis, by its number. With each change of a record or key it is raised by one: a
 #: ledger of another layout is made again from the outcomes.
-LAYOUT = 10
+LAYOUT = 11
 #: Coupons that one request to remind goes through: 16 hashes of 64.
 RUN_COUPONS = 1_024
 
@@ -75,9 +75,9 @@ class Range(NamedTuple):
     expires: int | bool
 
 
-class Limits(NamedTuple):
-    """What scripts need of an offer's rules, in the field ``limits`` of its hash. False: no limit.
-    Money in minor units."""
+class Rules(NamedTuple):
+    """What requests of an offer are judged by. False: no limit. Money in minor units. What has a
+    default is filled in by the ledger."""
 
     ends_at: int | bool  # seconds
     with_campaign: bool
@@ -95,10 +95,17 @@ class Limits(NamedTuple):
     budget_discount: int | bool
     revenue_goal: int | bool
     possible_codes: float | bool = False  # of generated ones
+    number: int = 0
+    version: int = 0
+    ends: int | bool = False  # the offer's last second
+    last_second: int | bool = False  # of a coupon without an end of its own; False: good for ever
+    campaign_ends: int | bool = False
+    service: str | bool = False  # whose the offer is, and which part of it
+    holder: str | bool = False
 
 
 class Counts(NamedTuple):
-    """What requests change of an offer, in the field ``counts`` of its hash; all read at once."""
+    """What requests change of an offer; all read at once."""
 
     issued: int  # of generated codes: the next serial
     skipped: int  # serials below it that a loss made nobody's
@@ -165,7 +172,7 @@ def lists_of(packed: bytes) -> Lists:
 
 
 def counts_of(packed: bytes | None) -> Counts:
-    """The field ``counts`` of an offer's hash; None: of one that nothing was decided of yet."""
+    """An offer's entry of ``counts``; None: of one that nothing was decided of yet."""
     return Counts(*values_of(packed)) if packed else _NO_COUNTS
 
 

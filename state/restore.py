@@ -17,10 +17,10 @@ import msgpack
 
 from schemas.times import Calendar, milliseconds_of, to_second
 from schemas.topics import OFFERS, Lane
-from state.catalogue import code_length, fixed_codes, limits_of, series_of
+from state.catalogue import code_length, fixed_codes, rules_of, series_of
 from state.decided import as_declared, or_false, packed_claim, rest_of, serial_of
 from state.keys import code_key, customer_key, request_key
-from state.records import RUN_COUPONS, Coupon, coupon_record, new_customer, record
+from state.records import RUN_COUPONS, Coupon, coupon_record, new_customer
 from state.tables import BucketOf, generation_of, remembered_at, seconds_to_live
 
 Fact = list[Any]
@@ -94,14 +94,14 @@ class Restorer:
         """One that the ledger lacks, or has in an older version."""
         stores, claim, lead = current["stores_now"], current["offer"]["claim"], current["lead"]
         offer = as_declared(current["offer"], stores)
-        limits = limits_of(offer, self._decimals)
-        if limits.codes == "generated":
-            limits = limits._replace(possible_codes=float(series_of(offer, lead).space))
+        rules = rules_of(offer, self._decimals)
+        if rules.codes == "generated":
+            rules = rules._replace(possible_codes=float(series_of(offer, lead).space))
         fields = {
             "number": current["number"],
             "version": current["version"],
             "definition": offer.model_dump_json(exclude={"claim"}),
-            "limits": record(limits),
+            "rules": rules,
             "lead": lead,
             "length": code_length(offer),
             "codes": fixed_codes(offer),

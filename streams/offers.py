@@ -15,9 +15,9 @@ from state.catalogue import (
     code_length,
     fixed_codes,
     lead_candidates,
-    limits_of,
     offer_code_candidates,
     put_stores,
+    rules_of,
 )
 from state.decided import packed_claim
 from state.fingerprint import fingerprint
@@ -75,8 +75,8 @@ class Offering(OneByOne):
                 return operation._replace(verdict=Reason.FIELD_NOT_EDITABLE, detail="offer_id")
             wrong = [("offer_id", f"{offer.offer_id} is not the request's {operation.offer_id}")]
         if offer is not None and not wrong:
-            limits = limits_of(offer, self._decimals)
-            return self._described(operation, offer)._replace(limits=limits)
+            rules = rules_of(offer, self._decimals)
+            return self._described(operation, offer)._replace(rules=rules)
         # It is refused in any case, but for what comes before its being invalid if that holds too.
         detail = "; ".join(f"{path or 'offer'}: {sentence}" for path, sentence in wrong)
         shaped = shape_of(content)

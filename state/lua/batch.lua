@@ -20,7 +20,7 @@ local function look_up(keys, of_generation)
 end
 
 do
-  local keys, count, some = {}, 0, false
+  local keys, count, some, ids = {}, 0, false, {}
   for _, piece in ipairs(pieces) do
     some = some or piece.first < piece.after
     for op = piece.first, piece.after - 1, OP.width do
@@ -29,11 +29,21 @@ do
         count = count + 1
         keys[count] = key
       end
+      local offer_id = ops[op + OP.offer_id]
+      if offers[offer_id] == nil then
+        offers[offer_id] = false
+        ids[#ids + 1] = offer_id
+      end
     end
   end
   look_up(look_up(look_up(keys, generation), generation - 1), generation + 1)
-  if some then customers = open_table('customers') end
+  if some then
+    customers = open_table('customers')
+    read_offers(ids)
+  end
 end
+
+local function version_of(offer) return offer and offer.rules[RULE.version] end
 
 -- nil: never seen. Otherwise the first decision, or a refusal where the content is another.
 local function remembered(op)
@@ -41,7 +51,7 @@ local function remembered(op)
   if not seen then return nil end
   if string.sub(seen, 1, 8) == ops[op + OP.fingerprint] then return '1' .. string.sub(seen, 9) end
   local offer = offer_of(ops[op + OP.offer_id])
-  return pack({ REASON.request_id_conflict, false, offer and offer.version or false, now,
+  return pack({ REASON.request_id_conflict, false, version_of(offer), now,
                 ops[op + OP.occurred_at] })
 end
 
@@ -62,12 +72,12 @@ end
 local function decision(op, offer, reason, ...)
   local sequence = false
   if offer then
-    offer.sequence = offer.sequence + 1
+    offer[COUNT.sequence] = offer[COUNT.sequence] + 1
     offer.changed = true
-    sequence = offer.sequence
+    sequence = offer[COUNT.sequence]
     tally(offer, ops[op + OP.day], ops[op + OP.kind], reason or 'accepted', 1)
   end
-  local packed = pack({ reason or false, sequence, offer and offer.version or false, now,
+  local packed = pack({ reason or false, sequence, version_of(offer), now,
                         ops[op + OP.occurred_at], ... })
   local key = ops[op + OP.request_key]
   if key ~= '' then remember(key, ops[op + OP.fingerprint] .. packed) end
@@ -76,7 +86,7 @@ end
 
 -- One that changes no count, and is not remembered.
 local function passing(op, offer, reason, ...)
-  return pack({ reason or false, false, offer and offer.version or false, now,
+  return pack({ reason or false, false, version_of(offer), now,
                 ops[op + OP.occurred_at], ... })
 end
 

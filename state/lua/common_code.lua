@@ -15,18 +15,18 @@ end
 
 -- What refuses a customer who was issued none, before what the bill says.
 local function newcomer_refusal(op, offer)
-  if offer.ends and ops[op + OP.second] > offer.ends then return REASON.offer_expired end
+  if offer_ended(offer, ops[op + OP.second]) then return REASON.offer_expired end
   if ops[op + OP.second] < ops[op + OP.starts] then return REASON.not_started end
   if ops[op + OP.customer_id] == '' then return REASON.customer_required end
-  if not offer.limits[LIMIT.anyone_may_redeem]
+  if not offer.rules[RULE.anyone_may_redeem]
       or not in_audience(offer, ops[op + OP.customer_id]) then
     return REASON.not_recipient
   end
 end
 
 local function exhausted(offer)
-  local most = offer.limits[LIMIT.issue_total]
-  if offer.closed or (most and total_issued(offer) >= most) then
+  local most = offer.rules[RULE.issue_total]
+  if offer[COUNT.closed] or (most and total_issued(offer) >= most) then
     return REASON.offer_limit_reached
   end
 end

@@ -37,16 +37,16 @@ local function coupon_of(offer, serial)
       found_in[coupon] = key
     end
   end
-  if not coupon and #offer.ranges > 0 then coupon = unwritten_coupon(offer, serial) end
+  if not coupon and #ranges_of(offer) > 0 then coupon = unwritten_coupon(offer, serial) end
   offer.coupons[serial] = coupon
   return coupon
 end
 
-local kept_coupons = {}     -- offer, serial of each to write
+local kept, kept_coupons = {}, {}       -- coupon -> true; offer, serial of each to write
 local function keep_coupon(offer, serial, coupon)
   offer.coupons[serial] = coupon
-  if offer.kept[serial] then return end
-  offer.kept[serial] = true
+  if kept[coupon] then return end
+  kept[coupon] = true
   kept_coupons[#kept_coupons + 1] = offer
   kept_coupons[#kept_coupons + 1] = serial
 end
@@ -93,19 +93,24 @@ end
 
 -- `stands`: how many redemptions of it do.
 local function revoked(offer, serial, coupon, stands)
-  return coupon[COUPON.revoked] or (stands == 0 and serial < offer.watermark)
+  return coupon[COUPON.revoked] or (stands == 0 and serial < offer[COUNT.watermark])
 end
 
 local function used_up(offer, stands)
-  local uses = offer.limits[LIMIT.uses_per_coupon]
+  local uses = offer.rules[RULE.uses_per_coupon]
   return uses and stands >= uses
 end
 
 -- The last second in which a coupon is good, false where it doesn't expire. Its own end is never
 -- beyond the offer's or the campaign's; without one it ends with the offer, or never (loyalty).
 local function expiry(offer, own)
-  if not own then return offer.last_second end
-  return math.min(own, offer.ends or own, offer.campaign_ends or own)
+  if not own then return offer.rules[RULE.last_second] end
+  return math.min(own, offer.rules[RULE.ends] or own, offer.rules[RULE.campaign_ends] or own)
+end
+
+local function offer_ended(offer, second)
+  local ends = offer.rules[RULE.ends]
+  return ends and second > ends
 end
 
 local function expired(offer, coupon, second)

@@ -111,7 +111,7 @@ end
 
 -- The same, wherever it stands; `coupon` is what they use, or false.
 local function redemptions_of(offer, coupon, customer_id, key, day)
-  local gap_days = offer.limits[LIMIT.redeem_gap_days]
+  local gap_days = offer.rules[RULE.redeem_gap_days]
   if coupon and tells_all_of(coupon, customer_id) then
     return told_redemptions(coupon, customer_id, day, gap_days)
   end
@@ -120,9 +120,9 @@ end
 
 -- A redemption begins to count (1) or no longer does (-1).
 local function count_redemption(offer, coupon, use, key, change)
-  offer.redeemed = offer.redeemed + change
-  offer.discounted = offer.discounted + change * coupon[use + USE.discount_minor]
-  offer.revenue = offer.revenue + change * coupon[use + USE.bill_minor]
+  offer[COUNT.redeemed] = offer[COUNT.redeemed] + change
+  offer[COUNT.discounted] = offer[COUNT.discounted] + change * coupon[use + USE.discount_minor]
+  offer[COUNT.revenue] = offer[COUNT.revenue] + change * coupon[use + USE.bill_minor]
   local customer_id = coupon[use + USE.customer_id]
   if customer_id ~= '' and not tells_all_of(coupon, customer_id) then
     local record = whole_record(offer, key)

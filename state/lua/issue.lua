@@ -1,7 +1,5 @@
 -- Issue: hand a customer the offer's next coupon. Resend: say again which a customer has. Each a
 -- ladder of guards in order of precedence, then its effects.
-local function offer_expired(op, offer) return offer.ends and ops[op + OP.second] > offer.ends end
-
 -- Was the customer issued a coupon of one of the offers that exclude from this one?
 local function received_excluded(op)
   for _, other in ipairs(ops[op + OP.others]) do
@@ -18,45 +16,44 @@ end
 
 -- The position of the next free code that is in effect, nil where there is none.
 local function next_free(offer)
-  while offer.taken < offer.stock do
-    local position = tonumber(call('HGET', place_in('stock', offer, offer.taken)) or '-1')
+  while offer[COUNT.taken] < offer[COUNT.stock] do
+    local position = tonumber(call('HGET', place_in('stock', offer, offer[COUNT.taken])) or '-1')
     if range_of(offer, position) and not coupon_of(offer, position) then return position end
-    offer.taken, offer.changed = offer.taken + 1, true      -- its upload was given up
+    offer[COUNT.taken], offer.changed = offer[COUNT.taken] + 1, true      -- its upload was given up
   end
 end
 
 local function refusal(op, offer)
-  local limits, claim = offer.limits, offer.claim
-  if offer_expired(op, offer) then return REASON.offer_expired end
-  if not claim or claim.service ~= ops[op + OP.service]
-      or claim.holder ~= ops[op + OP.holder] then
+  local rules = offer.rules
+  if offer_ended(offer, ops[op + OP.second]) then return REASON.offer_expired end
+  if rules[RULE.service] ~= ops[op + OP.service] or rules[RULE.holder] ~= ops[op + OP.holder] then
     return REASON.not_claimed_by_service
   end
   if not in_audience(offer, ops[op + OP.customer_id]) then return REASON.not_in_audience end
   if received_excluded(op) then return REASON.received_excluded_offer end
   local issued = issued_to(offer, customer_of(ops[op + OP.customer_key]))
-  if limits[LIMIT.issue_per_customer] and #issued / 2 >= limits[LIMIT.issue_per_customer] then
+  if rules[RULE.issue_per_customer] and #issued / 2 >= rules[RULE.issue_per_customer] then
     return REASON.customer_limit_reached
   end
-  if too_near(issued, 2, #issued, ops[op + OP.day], limits[LIMIT.issue_gap_days]) then
+  if too_near(issued, 2, #issued, ops[op + OP.day], rules[RULE.issue_gap_days]) then
     return REASON.gap_not_elapsed
   end
-  if limits[LIMIT.issue_total] and total_issued(offer) >= limits[LIMIT.issue_total] then
+  if rules[RULE.issue_total] and total_issued(offer) >= rules[RULE.issue_total] then
     return REASON.offer_limit_reached
   end
   if offer.uploaded then
     if not next_free(offer) then return REASON.codes_exhausted end
-  elseif offer.closed
-      or (limits[LIMIT.possible_codes] and offer.issued >= limits[LIMIT.possible_codes]) then
+  elseif offer[COUNT.closed]
+      or (rules[RULE.possible_codes] and offer[COUNT.issued] >= rules[RULE.possible_codes]) then
     return REASON.codes_exhausted
   end
 end
 
 -- The serial to give, and its code where that was uploaded.
 local function next_serial(offer)
-  if not offer.uploaded then return offer.issued, false end
+  if not offer.uploaded then return offer[COUNT.issued], false end
   local position = next_free(offer)
-  offer.taken = offer.taken + 1
+  offer[COUNT.taken] = offer[COUNT.taken] + 1
   return position, uploaded_code(offer, position)[1]
 end
 
@@ -65,20 +62,22 @@ local function issue(op, offer)
   if reason then return decision(op, offer, reason) end
   local serial, code = next_serial(offer)
   local key = ops[op + OP.customer_key]
-  offer.issued = offer.issued + 1
-  offer.last_issued = now
+  offer[COUNT.issued] = offer[COUNT.issued] + 1
+  offer[COUNT.last_issued] = now
   local starts, expires, day = ops[op + OP.starts], ops[op + OP.expires], ops[op + OP.day]
   local apart = note_issued(offer, key, serial, day)
   keep_coupon(offer, serial, { ops[op + OP.customer_id], starts, expires, false, apart })
   note_end(offer, serial, expires)
   return decision(op, offer, nil, serial, starts, expires, expiry(offer, expires), day,
                   #issued_to(offer, customer_of(key)) / 2, total_issued(offer), code,
-                  offer.uploaded and offer.taken)
+                  offer.uploaded and offer[COUNT.taken])
 end
 
 local function resend(op, offer)
-  if offer_expired(op, offer) then return decision(op, offer, REASON.offer_expired) end
-  if not offer.limits[LIMIT.resend] then return decision(op, offer, REASON.resend_not_allowed) end
+  if offer_ended(offer, ops[op + OP.second]) then
+    return decision(op, offer, REASON.offer_expired)
+  end
+  if not offer.rules[RULE.resend] then return decision(op, offer, REASON.resend_not_allowed) end
   local found = {}
   local record = customer_of(ops[op + OP.customer_key])
   for _, serial in ipairs(coupons_of(offer, record, ops[op + OP.customer_id])) do

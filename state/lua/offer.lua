@@ -1,96 +1,92 @@
--- Offers: read from Redis when first asked for, written at the end. A table has the fields of COUNT
--- by their names; `written`: `issued` as it was, so that no coupon from there on is in Redis.
-local NAMES = { 'number', 'version', 'limits', 'claim', 'ranges', 'upload', 'counts' }
+-- Offers: read from Redis when first asked for, written at the end. A table has the counts of COUNT
+-- in their order, and by name what else there is; `written`: `issued` as it was, so that no coupon
+-- from there on is in Redis. A call may be about as many offers as it has requests: so a table is
+-- made at once with room for all of it, and what few need is read when it is needed.
+local NO_COUNTS = pack(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, false, false, false)
 local offers = {}           -- offer_id -> table, or false where there is none
 
--- Takes in what an edit can change; `fields` as in Redis.
-local function learn_rules(offer, fields)
-  local limits, claim = values_of(fields.limits), fields.claim and unpack_(fields.claim) or false
-  offer.version, offer.limits, offer.claim = tonumber(fields.version), limits, claim
-  offer.ends = limits[LIMIT.with_campaign] and claim and claim.ends_at or limits[LIMIT.ends_at]
-  offer.campaign_ends = claim and claim.ends_at
-  -- Of a coupon without an end of its own, false where it is good for ever.
-  offer.last_second = not (claim and claim.service == 'loyalty') and offer.ends
-  offer.uploaded = limits[LIMIT.codes] == 'uploaded'
+-- The rules of a version: its limits, and what follows from them and the claim (false: none).
+local function rules_of(limits, claim, number, version)
+  limits[RULE.number], limits[RULE.version] = number, version
+  limits[RULE.service], limits[RULE.holder] = claim and claim.service, claim and claim.holder
+  limits[RULE.campaign_ends] = claim and claim.ends_at
+  limits[RULE.ends] = limits[RULE.with_campaign] and claim and claim.ends_at or limits[RULE.ends_at]
+  limits[RULE.last_second] = limits[RULE.service] ~= 'loyalty' and limits[RULE.ends]
+  return limits
 end
 
-local function new_offer(offer_id, fields)
-  local counts = fields.counts and values_of(fields.counts) or {}
+local function new_offer(offer_id, rules, counts)
+  local number = text(rules[RULE.number])
   local offer = {
-    offer_id = offer_id, number = text(fields.number),
-    ranges = fields.ranges and unpack_(fields.ranges) or {},
-    upload = fields.upload and unpack_(fields.upload) or {},
-    coupons_key = base .. 'coupons:' .. text(fields.number) .. ':',
-    coupons = {}, kept = {}, tallies = {}, written = counts[COUNT.issued] or 0,
-    issued = counts[COUNT.issued] or 0, skipped = counts[COUNT.skipped] or 0,
-    redeemed = counts[COUNT.redeemed] or 0, sequence = counts[COUNT.sequence] or 0,
-    watermark = counts[COUNT.watermark] or 0, discounted = counts[COUNT.discounted] or 0,
-    revenue = counts[COUNT.revenue] or 0, positions = counts[COUNT.positions] or 0,
-    stock_next = counts[COUNT.stock_next] or 0, stock = counts[COUNT.stock] or 0,
-    taken = counts[COUNT.taken] or 0, audience = counts[COUNT.audience] or 0,
-    audiences = counts[COUNT.audiences] or 0, closed = counts[COUNT.closed] or false,
-    last_issued = counts[COUNT.last_issued] or false,
-    last_redeemed = counts[COUNT.last_redeemed] or false,
+    offer_id = offer_id, number = number, coupons_key = base .. 'coupons:' .. number .. ':',
+    rules = rules, uploaded = rules[RULE.codes] == 'uploaded', ranges = false, upload = false,
+    coupons = {}, written = 0, changed = false, unpack_(counts or NO_COUNTS),
   }
-  learn_rules(offer, fields)
-  offers[offer_id] = offer
+  offer.written = offer[COUNT.issued]
   return offer
 end
 
-local function offer_of(offer_id)
-  local offer = offers[offer_id]
-  if offer ~= nil then return offer end
-  local found, fields = call('HMGET', base .. 'offer:' .. offer_id, unpack(NAMES)), {}
-  if not found[1] then
-    offers[offer_id] = false
-    return false
+local function read_offers(ids)
+  local rules, counts = get_fields(base .. 'rules', ids), get_fields(base .. 'counts', ids)
+  for i, offer_id in ipairs(ids) do
+    offers[offer_id] = rules[i] and new_offer(offer_id, values_of(rules[i]), counts[i])
   end
-  for i, name in ipairs(NAMES) do fields[name] = found[i] end
-  return new_offer(offer_id, fields)
+end
+
+local function offer_of(offer_id)
+  if offers[offer_id] == nil then read_offers({ offer_id }) end
+  return offers[offer_id]
+end
+
+local function hash_of(offer) return base .. 'offer:' .. offer.offer_id end
+local function kept_in(offer, field)
+  local packed = call('HGET', hash_of(offer), field)
+  return packed and unpack_(packed) or {}
+end
+
+local function ranges_of(offer)
+  offer.ranges = offer.ranges or kept_in(offer, 'ranges')
+  return offer.ranges
+end
+
+-- Parts of uploads that wait: see parts.lua.
+local function upload_of(offer)
+  offer.upload = offer.upload or kept_in(offer, 'upload')
+  return offer.upload
 end
 
 -- How many coupons were issued. Of generated codes `issued` is the next serial, and `skipped` are
 -- those below it that a loss made nobody's.
-local function total_issued(offer) return offer.issued - offer.skipped end
+local function total_issued(offer) return offer[COUNT.issued] - offer[COUNT.skipped] end
 
--- What was decided, by day, kind and result: for people who look at it. The last is counted until
--- another comes, for most of a batch are the same.
-local counted_offer, counted_day, counted_kind, counted_result
-local counted = 0
-local function end_tally()
-  if counted == 0 then return end
-  local field = text(counted_day) .. ':' .. counted_kind .. ':' .. counted_result
-  counted_offer.tallies[field] = (counted_offer.tallies[field] or 0) + counted
-  counted = 0
-end
-
+-- What was decided, by day, kind and result: for people who look at it.
+local tallies = {}          -- '<day>:<kind>:<result>' -> offer -> how many
+local tallied, tallied_day, tallied_kind, tallied_result     -- those of the last; most are alike
 local function tally(offer, day, kind, result, count)
-  if offer ~= counted_offer or day ~= counted_day or kind ~= counted_kind
-      or result ~= counted_result then
-    end_tally()
-    counted_offer, counted_day, counted_kind, counted_result = offer, day, kind, result
+  if day ~= tallied_day or kind ~= tallied_kind or result ~= tallied_result then
+    local field = text(day) .. ':' .. kind .. ':' .. result
+    tallied_day, tallied_kind, tallied_result = day, kind, result
+    tallied = tallies[field] or {}
+    tallies[field] = tallied
   end
-  counted = counted + count
+  tallied[offer] = (tallied[offer] or 0) + count
 end
 
-local function write_tallies(offer)
-  local key = base .. 'tallies:' .. offer.number
-  for field, count in pairs(offer.tallies) do call('HINCRBY', key, field, count) end
+local function write_tallies()
+  for field, counted in pairs(tallies) do
+    for offer, count in pairs(counted) do
+      call('HINCRBY', base .. 'tallies:' .. offer.number, field, count)
+    end
+  end
 end
 
 local function write_offers()
-  end_tally()
+  write_tallies()
   for offer_id, offer in pairs(offers) do
     if offer and offer.changed then
-      local key = base .. 'offer:' .. offer_id
-      write_tallies(offer)
-      write(key, 'counts', pack(
-        offer.issued, offer.skipped, offer.redeemed, offer.sequence, offer.watermark,
-        offer.discounted, offer.revenue, offer.positions, offer.stock_next, offer.stock,
-        offer.taken, offer.audience, offer.audiences, offer.closed, offer.last_issued,
-        offer.last_redeemed))
-      if offer.new_ranges then write(key, 'ranges', pack(offer.ranges)) end
-      if offer.new_upload then write(key, 'upload', pack(offer.upload)) end
+      write(base .. 'counts', offer_id, pack(unpack(offer, 1, COUNT.width)))
+      if offer.new_ranges then write(hash_of(offer), 'ranges', pack(offer.ranges)) end
+      if offer.new_upload then write(hash_of(offer), 'upload', pack(offer.upload)) end
     end
   end
 end
@@ -101,6 +97,8 @@ local function place_in(name, offer, index)
 end
 
 local function in_audience(offer, customer_id)
-  return offer.audience <= 0 or call('SISMEMBER', base .. 'audience:' .. offer.number .. ':' ..
-                                     text(offer.audience), customer_id) == 1
+  local generation = offer[COUNT.audience]
+  if generation <= 0 then return true end
+  local key = base .. 'audience:' .. offer.number .. ':' .. text(generation)
+  return call('SISMEMBER', key, customer_id) == 1
 end

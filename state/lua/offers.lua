@@ -1,14 +1,14 @@
 -- Offers: create, edit, claim. The definition is checked outside; here is what only one can have.
 local stamp = tonumber(call('GET', base .. 'stamp') or '0')
 local numbers = tonumber(call('GET', base .. 'numbers') or '0')
-local changed = {}          -- offer_id -> fields of its hash, but for the counts
+local changed = {}          -- offer_id -> fields of its hash, but for those of the offer table
 local removed = {}          -- offer_id -> true: its uploaded stores are no more
 
 local function fields_of(offer_id)
   if changed[offer_id] ~= nil then return changed[offer_id] end
   local list, fields = call('HGETALL', base .. 'offer:' .. offer_id), {}
   for i = 1, #list, 2 do fields[list[i]] = list[i + 1] end
-  fields.counts = nil         -- these are the offer table's
+  fields.ranges, fields.upload = nil, nil
   return next(fields) and fields or false
 end
 
@@ -31,13 +31,15 @@ end
 
 local function change(op, fields, found)
   local offer_id, definition = ops[op + OP.offer_id], ops[op + OP.definition]
+  local offer = offer_of(offer_id)
+  local rules = offer and offer.rules
   fields = fields or new_fields(op, found)
   if definition then
-    local limits = ops[op + OP.limits]
-    if limits[LIMIT.codes] == 'generated' then
-      limits[LIMIT.possible_codes] = ops[op + OP.radix] ^ (ops[op + OP.length] - #fields.lead)
+    rules = ops[op + OP.rules]
+    if rules[RULE.codes] == 'generated' then
+      rules[RULE.possible_codes] = ops[op + OP.radix] ^ (ops[op + OP.length] - #fields.lead)
     end
-    fields.definition, fields.limits = definition, record_of(limits)
+    fields.definition = definition
     if ops[op + OP.stores] then fields.stores = nil; removed[offer_id] = true end
   end
   if found.code and found.code ~= fields.offer_code then
@@ -52,6 +54,9 @@ local function change(op, fields, found)
     end
   end
   new_version(op, fields)
+  local claim = fields.claim and unpack_(fields.claim) or false
+  rules = rules_of(rules, claim, tonumber(fields.number), fields.version)
+  if offer then offer.rules = rules else offers[offer_id] = new_offer(offer_id, rules) end
   return fields
 end
 
@@ -60,6 +65,7 @@ local function write_changes()
   for offer_id in pairs(removed) do call('HDEL', base .. 'offer:' .. offer_id, 'stores') end
   for offer_id, fields in pairs(changed) do
     for field, value in pairs(fields) do write(base .. 'offer:' .. offer_id, field, value) end
+    write(base .. 'rules', offer_id, record_of(offers[offer_id].rules))
     if fields.stamp then call('ZADD', base .. 'catalogue', fields.stamp, offer_id) end
   end
   call('SET', base .. 'stamp', stamp)
@@ -81,8 +87,6 @@ local function define(op)
     local tell = reason == REASON.offer_not_found and passing or decision
     return tell(op, offer_of(ops[op + OP.offer_id]), reason, detail or false)
   end
-  local offer = offer_of(ops[op + OP.offer_id])
   fields = change(op, fields, found)
-  if offer then learn_rules(offer, fields) else offer = new_offer(ops[op + OP.offer_id], fields) end
-  return decision(op, offer, nil, unpack(snapshot(fields)))
+  return decision(op, offer_of(ops[op + OP.offer_id]), nil, unpack(snapshot(fields)))
 end

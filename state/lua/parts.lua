@@ -1,4 +1,4 @@
--- Parts of an upload wait until the last one is there. offer.upload: kind -> {parts, generation,
+-- Parts of an upload wait until the last one is there. upload_of: kind -> {parts, generation,
 -- list}: what waits of it, where `list` has for each part {part, first, count, issued, stores}.
 local additions = {}        -- {key of a set, members}
 local unlinked = {}         -- keys of sets that nothing refers to any more
@@ -19,7 +19,7 @@ end
 -- What waits of this kind of upload, begun anew where this part doesn't belong to it. `generation`
 -- of an audience is given by restore; the next one otherwise.
 local function waiting_for(offer, kind, part, parts, generation)
-  local waiting = offer.upload[kind]
+  local waiting = upload_of(offer)[kind]
   offer.new_upload, offer.changed = true, true
   if fits(waiting, part, parts, generation) then return waiting end
   if waiting and waiting.generation > 0 then
@@ -27,10 +27,10 @@ local function waiting_for(offer, kind, part, parts, generation)
   end
   waiting = { parts = parts, generation = 0, list = {} }
   if kind == 'set_audience' then
-    waiting.generation = generation or offer.audiences + 1
-    offer.audiences = max(offer.audiences, waiting.generation)
+    waiting.generation = generation or offer[COUNT.audiences] + 1
+    offer[COUNT.audiences] = max(offer[COUNT.audiences], waiting.generation)
   end
-  offer.upload[kind] = waiting
+  upload_of(offer)[kind] = waiting
   return waiting
 end
 
@@ -38,7 +38,7 @@ end
 local function add_part(offer, kind, waiting, entry)
   waiting.list[#waiting.list + 1] = entry
   if #waiting.list < waiting.parts then return nil end
-  offer.upload[kind] = nil
+  upload_of(offer)[kind] = nil
   local total = 0
   for _, each in ipairs(waiting.list) do total = total + each[3] end
   return total
@@ -73,8 +73,8 @@ local function put_codes(offer, items, first, stock_first, third_party)
     put_code(offer, item, first + i - 1, free and index)
     if free then index = index + 1 else issued = issued + 1 end
   end
-  offer.positions = max(offer.positions, first + #items)
-  offer.stock_next = max(offer.stock_next, index)
+  offer[COUNT.positions] = max(offer[COUNT.positions], first + #items)
+  offer[COUNT.stock_next] = max(offer[COUNT.stock_next], index)
   return issued
 end
 
@@ -83,14 +83,15 @@ local function put_in_effect(offer, runs, day, starts, expires, issued, stock)
   for _, run in ipairs(runs) do
     if run[2] > 0 then add_range(offer, { run[1], run[2], day, starts, expires }) end
   end
-  offer.issued = offer.issued + issued
-  offer.stock = max(offer.stock, stock)
+  offer[COUNT.issued] = offer[COUNT.issued] + issued
+  offer[COUNT.stock] = max(offer[COUNT.stock], stock)
 end
 
 -- The audience of this generation is the one in effect; below zero: everyone, from then on.
 local function set_audience_to(offer, generation, total)
-  if offer.audience > 0 then unlinked[#unlinked + 1] = audience_key(offer, offer.audience) end
-  offer.audience = total > 0 and generation or -generation
+  local before = offer[COUNT.audience]
+  if before > 0 then unlinked[#unlinked + 1] = audience_key(offer, before) end
+  offer[COUNT.audience] = total > 0 and generation or -generation
 end
 
 local function write_parts()

@@ -11,7 +11,9 @@
 --   decisions:<lane>:<part.>   hash    `to` of a batch -> its decisions, until they are committed
 --   catalogue                  zset    offer_id by the stamp of its last change
 --   stamp, numbers, claims     string  counters: changes of offers, offers, claims of partitions
---   offer:<offer_id>           hash    definition, limits, version, claim, counts, ranges, ...
+--   offer:<offer_id>           hash    definition, version, claim, ranges, ...
+--   rules, counts              hash    offer_id -> record of RULE, of COUNT: what is judged by, and
+--                                      what requests change
 --   leads                      hash    <code's length>:<lead> -> offer_id; '+' where one begins so,
 --                                      'uploaded' where an uploaded code does (4 characters of it)
 --   offer_codes, campaigns     hash    offer code -> offer_id, outbound campaign -> offer_id

@@ -1,20 +1,21 @@
 -- Ranges of serials: coupons that are there without a record of their own, exported or uploaded.
 local function range_of(offer, serial)
-  for _, range in ipairs(offer.ranges) do
+  for _, range in ipairs(ranges_of(offer)) do
     local first = range[RANGE.first]
     if serial >= first and serial < first + range[RANGE.size] then return range end
   end
 end
 
 local function add_range(offer, range)
-  local last = offer.ranges[#offer.ranges]
+  local ranges = ranges_of(offer)
+  local last = ranges[#ranges]
   offer.new_ranges = true
   if last and last[RANGE.first] + last[RANGE.size] == range[RANGE.first]
       and last[RANGE.day] == range[RANGE.day] and last[RANGE.starts] == range[RANGE.starts]
       and last[RANGE.expires] == range[RANGE.expires] then
     last[RANGE.size] = last[RANGE.size] + range[RANGE.size]
   else
-    offer.ranges[#offer.ranges + 1] = range
+    ranges[#ranges + 1] = range
   end
 end
 

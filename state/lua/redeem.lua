@@ -6,9 +6,9 @@ local function issued_coupon(op, offer)
   local serial = ops[op + OP.serial]
   if offer.uploaded then
     serial = unpack_(get(uploaded_table(), ops[op + OP.code_key]))[2]
-  elseif offer.limits[LIMIT.codes] == 'common' then
+  elseif offer.rules[RULE.codes] == 'common' then
     serial = own_coupon(op, offer)
-  elseif not serial or serial >= offer.issued then
+  elseif not serial or serial >= offer[COUNT.issued] then
     return nil
   end
   return serial and coupon_of(offer, serial) or nil, serial
@@ -22,9 +22,9 @@ local function note_use(op, offer, serial, coupon)
   coupon[use + USE.reversed_by] = false
   coupon[use + USE.discount_minor] = ops[op + OP.discount_minor]
   coupon[use + USE.bill_minor] = ops[op + OP.bill_minor]
-  coupon[use + USE.sequence] = offer.sequence + 1
+  coupon[use + USE.sequence] = offer[COUNT.sequence] + 1
   keep_coupon(offer, serial, coupon)
-  offer.last_redeemed = now
+  offer[COUNT.last_redeemed] = now
   if coupon[COUPON.recipient] == '' and customer_id ~= '' then
     note_taken(offer, ops[op + OP.customer_key], serial)
   end
@@ -40,7 +40,7 @@ local function accept(op, offer, serial, coupon, tell, stands, of_customer, issu
     note_use(op, offer, serial, coupon)
     stands, of_customer = stands + 1, of_customer and of_customer + 1
   end
-  return tell(op, offer, nil, serial, stands, of_customer, offer.redeemed, ops[op + OP.day],
+  return tell(op, offer, nil, serial, stands, of_customer, offer[COUNT.redeemed], ops[op + OP.day],
               ops[op + OP.lines], ops[op + OP.discount_minor], ops[op + OP.bill_minor], issued)
 end
 
@@ -48,11 +48,11 @@ end
 local function redeem_as_newcomer(op, offer, tell)
   local reason, stands, of_customer = newcomers_refusal(op, offer)
   if reason then return tell(op, offer, reason) end
-  local serial, starts, expires = offer.issued, ops[op + OP.starts], ops[op + OP.expires]
+  local serial, starts, expires = offer[COUNT.issued], ops[op + OP.starts], ops[op + OP.expires]
   local coupon = { ops[op + OP.customer_id], starts, expires, false, true }
   if tell == decision then
-    offer.issued = serial + 1
-    offer.last_issued = now
+    offer[COUNT.issued] = serial + 1
+    offer[COUNT.last_issued] = now
     coupon[COUPON.apart] = note_issued(offer, ops[op + OP.customer_key], serial, ops[op + OP.day])
     note_end(offer, serial, expires)
   end
@@ -63,7 +63,9 @@ end
 local function stock_refusal(op, offer)
   if not offer or not offer.uploaded then return nil end
   local position = unpack_(get(uploaded_table(), ops[op + OP.code_key]))[2]
-  if position < offer.watermark and range_of(offer, position) then return REASON.coupon_revoked end
+  if position < offer[COUNT.watermark] and range_of(offer, position) then
+    return REASON.coupon_revoked
+  end
 end
 
 local function redeem(op)
@@ -71,7 +73,7 @@ local function redeem(op)
   local tell = teller(op)
   local coupon, serial = issued_coupon(op, offer)
   if not coupon then
-    if offer and offer.limits[LIMIT.codes] == 'common' then
+    if offer and offer.rules[RULE.codes] == 'common' then
       return redeem_as_newcomer(op, offer, tell)
     end
     local reason = stock_refusal(op, offer)

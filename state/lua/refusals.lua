@@ -22,7 +22,7 @@ end
 
 local function recipient_refusal(offer, coupon, customer_id)
   if customer_id ~= '' and coupon[COUPON.recipient] == customer_id
-      or offer.limits[LIMIT.anyone_may_redeem] then return nil end
+      or offer.rules[RULE.anyone_may_redeem] then return nil end
   local recipient = recipient_of(coupon)
   if recipient == '' and customer_id == '' then return REASON.customer_required end
   if recipient ~= '' and recipient ~= customer_id then return REASON.not_recipient end
@@ -30,23 +30,23 @@ end
 
 -- And how many redemptions of the customer stand, false for nobody's. `coupon`: false for a newcomer.
 local function limit_refusal(op, offer, coupon, customer_id)
-  local limits, of_customer = offer.limits, false
+  local rules, of_customer = offer.rules, false
   if customer_id ~= '' then
-    local most, near = limits[LIMIT.redeem_per_customer], nil
+    local most, near = rules[RULE.redeem_per_customer], nil
     of_customer, near = redemptions_of(
       offer, coupon, customer_id, ops[op + OP.customer_key], ops[op + OP.day])
     if most and of_customer >= most then return REASON.customer_limit_reached end
     if near then return REASON.gap_not_elapsed end
   end
-  local most = limits[LIMIT.redeem_total]
-  if most and offer.redeemed >= most then return REASON.offer_limit_reached end
+  local most = rules[RULE.redeem_total]
+  if most and offer[COUNT.redeemed] >= most then return REASON.offer_limit_reached end
   return nil, of_customer
 end
 
 local function budget_refusal(op, offer)
-  local most, goal = offer.limits[LIMIT.budget_discount], offer.limits[LIMIT.revenue_goal]
-  if (most and offer.discounted + ops[op + OP.discount_minor] > most)
-      or (goal and offer.revenue >= goal) then
+  local most, goal = offer.rules[RULE.budget_discount], offer.rules[RULE.revenue_goal]
+  if (most and offer[COUNT.discounted] + ops[op + OP.discount_minor] > most)
+      or (goal and offer[COUNT.revenue] >= goal) then
     return REASON.budget_exhausted
   end
 end

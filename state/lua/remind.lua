@@ -9,7 +9,7 @@ local function read_run(offer, first, last)
   end
   for serial = first, last do
     if not offer.coupons[serial] then
-      offer.coupons[serial] = #offer.ranges > 0 and unwritten_coupon(offer, serial)
+      offer.coupons[serial] = #ranges_of(offer) > 0 and unwritten_coupon(offer, serial)
     end
   end
 end
@@ -32,7 +32,7 @@ local function ending_coupons(op, offer)
 end
 
 local function ending_offer(op, offer)
-  local end_ = offer.ends
+  local end_ = offer.rules[RULE.ends]
   if end_ and end_ >= ops[op + OP.from] and end_ <= ops[op + OP.to] and now / 1000 <= end_ then
     return { end_ }
   end
@@ -48,6 +48,6 @@ return finish(function(op)
     found = look(op, offer)
   end
   decision(op, offer, nil, #found)      -- this is remembered by the request id; who was found isn't
-  return pack({ false, offer.sequence, offer.version, now, ops[op + OP.occurred_at],
-                #found, ops[op + OP.said], found })
+  return pack({ false, offer[COUNT.sequence], offer.rules[RULE.version], now,
+                ops[op + OP.occurred_at], #found, ops[op + OP.said], found })
 end)

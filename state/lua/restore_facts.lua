@@ -2,9 +2,9 @@
 
 -- Revokes ------------------------------------------------------------------------------------------
 function facts.revoke(offer, watermark, closes, serials)
-  offer.watermark = max(offer.watermark, watermark)
+  offer[COUNT.watermark] = max(offer[COUNT.watermark], watermark)
   skip_up_to(offer, watermark)
-  offer.closed = offer.closed or (closes and not offer.uploaded)
+  offer[COUNT.closed] = offer[COUNT.closed] or (closes and not offer.uploaded)
   for _, serial in ipairs(serials) do
     local coupon = coupon_of(offer, serial)
     skip_up_to(offer, serial + 1)
@@ -32,27 +32,27 @@ function facts.codes(offer, items, first, stock_first, third_party)
 end
 
 function facts.codes_in_effect(offer, runs, day, starts, expires, issued, stock)
-  offer.upload.upload_codes, offer.new_upload = nil, true
+  upload_of(offer).upload_codes, offer.new_upload = nil, true
   put_in_effect(offer, runs, day, starts, expires, issued, stock)
 end
 
 function facts.audience(offer, generation, customers_)
   additions[#additions + 1] = { audience_key(offer, generation), customers_ }
-  offer.audiences = max(offer.audiences, generation)
+  offer[COUNT.audiences] = max(offer[COUNT.audiences], generation)
 end
 
 function facts.audience_in_effect(offer, generation, total)
-  local waiting = offer.upload.set_audience
+  local waiting = upload_of(offer).set_audience
   if waiting and waiting.generation ~= generation then
     unlinked[#unlinked + 1] = audience_key(offer, waiting.generation)
   end
-  offer.upload.set_audience, offer.new_upload = nil, true
-  if generation > abs(offer.audience) then set_audience_to(offer, generation, total)
-  elseif generation < abs(offer.audience) then
+  upload_of(offer).set_audience, offer.new_upload = nil, true
+  if generation > abs(offer[COUNT.audience]) then set_audience_to(offer, generation, total)
+  elseif generation < abs(offer[COUNT.audience]) then
     unlinked[#unlinked + 1] = audience_key(offer, generation)
   end
 end
 
 function facts.stores_in_effect(offer)
-  offer.upload.set_stores, offer.new_upload = nil, true
+  upload_of(offer).set_stores, offer.new_upload = nil, true
 end

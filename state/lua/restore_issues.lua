@@ -4,18 +4,18 @@
 -- Partitions are read side by side, so serials come in any order. Those below `issued` that nobody
 -- was given yet are skipped ones.
 local function give_serials(offer, first, count)
-  local next_ = offer.issued
+  local next_ = offer[COUNT.issued]
   local filled = max(0, math.min(next_, first + count) - first)
-  offer.skipped = offer.skipped + max(0, first - next_) - filled
-  offer.issued = max(next_, first + count)
+  offer[COUNT.skipped] = offer[COUNT.skipped] + max(0, first - next_) - filled
+  offer[COUNT.issued] = max(next_, first + count)
 end
 
 -- What was committed may speak of a serial whose issue was lost before its commit. It isn't given
 -- again, and is nobody's.
 local function skip_up_to(offer, next_)
-  if offer.uploaded or next_ <= offer.issued then return end
-  offer.skipped = offer.skipped + next_ - offer.issued
-  offer.issued = next_
+  if offer.uploaded or next_ <= offer[COUNT.issued] then return end
+  offer[COUNT.skipped] = offer[COUNT.skipped] + next_ - offer[COUNT.issued]
+  offer[COUNT.issued] = next_
 end
 
 -- serial, coupon of each, by serial. A serial is issued once, and none of these was used yet.
@@ -34,7 +34,7 @@ local function issues(offer, list)
     pairs_[#pairs_ + 1] = list[i + 1]
     if not offer.uploaded then give_serials(offer, serial, 1) end
   end
-  if offer.uploaded then offer.issued = offer.issued + #list / 2 end
+  if offer.uploaded then offer[COUNT.issued] = offer[COUNT.issued] + #list / 2 end
 end
 
 -- One of these coupons, which isn't written yet.

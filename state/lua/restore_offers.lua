@@ -2,9 +2,11 @@
 -- The highest sequence, the last moments (milliseconds), and how many free codes are gone.
 local function progress(offer, sequence, last_issued, last_redeemed, stock)
   offer.changed = true
-  offer.sequence, offer.taken = max(offer.sequence, sequence), max(offer.taken, stock)
-  if last_issued then offer.last_issued = max(last_issued, offer.last_issued or 0) end
-  if last_redeemed then offer.last_redeemed = max(last_redeemed, offer.last_redeemed or 0) end
+  local function raise(count, value) offer[count] = max(value, offer[count] or 0) end
+  raise(COUNT.sequence, sequence)
+  raise(COUNT.taken, stock)
+  if last_issued then raise(COUNT.last_issued, last_issued) end
+  if last_redeemed then raise(COUNT.last_redeemed, last_redeemed) end
 end
 
 -- Offers as the topic `offers` has them ------------------------------------------------------------
@@ -26,9 +28,12 @@ local function offer_as_committed(offer_id, fields)
   stamp = stamp + 1
   fields.stamp = stamp
   stamped[offer_id] = stamp
+  local claim = fields.claim and unpack_(fields.claim) or false
+  write(base .. 'rules', offer_id,
+        record_of(rules_of(fields.rules, claim, fields.number, fields.version)))
+  fields.rules = nil
   for field, value in pairs(fields) do write(key, field, value) end
   take('offer_codes', fields.offer_code, offer_id)
   if fields.lead ~= '' then take_lead(fields.length, fields.lead, offer_id) end
-  local claim = fields.claim and unpack_(fields.claim)
   if claim and claim.service == 'outbound' then take('campaigns', claim.holder, offer_id) end
 end

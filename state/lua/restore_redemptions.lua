@@ -69,7 +69,7 @@ local function redemptions(offer, list)
     local serial, redemption_id, key, day, discount, bill, sequence = unpack(list, i, i + 6)
     local customer_id = key ~= '' and customer_in(offer, key) or ''
     local coupon = offer.coupons[serial]
-    if not coupon and #offer.ranges > 0 then coupon = unwritten_coupon(offer, serial) end
+    if not coupon and #ranges_of(offer) > 0 then coupon = unwritten_coupon(offer, serial) end
     if not coupon then
       coupon = { customer_id, 0, false, false, true }
       skip_up_to(offer, serial + 1)

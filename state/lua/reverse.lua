@@ -9,7 +9,7 @@ end
 
 -- The redemption to undo (where in its coupon), that coupon and its serial.
 local function redemption_of(op, offer)
-  if offer and offer.limits[LIMIT.codes] == 'common' then
+  if offer and offer.rules[RULE.codes] == 'common' then
     for _, serial in ipairs(issued_serials(offer, customer_of(ops[op + OP.customer_key]))) do
       local coupon = coupon_of(offer, serial)
       local use = redemption_in(coupon, op)
@@ -26,7 +26,7 @@ local function totals(op, offer, coupon)
   local of_customer = ops[op + OP.customer_id] ~= ''
     and redemptions_of(
       offer, coupon, ops[op + OP.customer_id], ops[op + OP.customer_key], ops[op + OP.day])
-  return standing(coupon), of_customer, offer.redeemed
+  return standing(coupon), of_customer, offer[COUNT.redeemed]
 end
 
 local function reverse(op)

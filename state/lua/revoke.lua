@@ -16,13 +16,14 @@ end
 
 -- Where what is in effect of an uploaded offer's codes ends, as a position.
 local function end_of_ranges(offer)
-  local last = offer.ranges[#offer.ranges]
+  local ranges = ranges_of(offer)
+  local last = ranges[#ranges]
   return last and last[RANGE.first] + last[RANGE.size] or 0
 end
 
 -- Nothing more is issued: of an uploaded offer, until more codes are uploaded.
 local function end_unissued(offer)
-  if offer.uploaded then offer.taken = offer.stock else offer.closed = true end
+  if offer.uploaded then offer[COUNT.taken] = offer[COUNT.stock] else offer[COUNT.closed] = true end
 end
 
 return finish(function(op)
@@ -34,10 +35,10 @@ return finish(function(op)
     count = #ended
   else
     end_unissued(offer)
-    stock = offer.uploaded and offer.taken
+    stock = offer.uploaded and offer[COUNT.taken]
     if ops[op + OP.scope] == 'unredeemed' then
-      offer.watermark = offer.uploaded and end_of_ranges(offer) or offer.issued
-      watermark = offer.watermark
+      offer[COUNT.watermark] = offer.uploaded and end_of_ranges(offer) or offer[COUNT.issued]
+      watermark = offer[COUNT.watermark]
     else
       count = 0
     end

@@ -5,7 +5,7 @@ for op = 1, last_op, OP.width do
   if ops[op + OP.kind] == 'upload_codes' or ops[op + OP.kind] == 'export' then
     local offer = offer_of(ops[op + OP.offer_id])
     if offer and (offer.number ~= text(ops[op + OP.offer_number])
-                  or offer.version ~= ops[op + OP.offer_version]) then
+                  or offer.rules[RULE.version] ~= ops[op + OP.offer_version]) then
       return { 'STALE' }
     end
   end
@@ -37,7 +37,7 @@ end
 
 local function taken_codes(op, offer)
   local taken_, seen = {}, {}
-  local waiting = offer.upload.upload_codes
+  local waiting = upload_of(offer).upload_codes
   -- What this part doesn't belong to is given up with it, and so are its codes.
   if not fits(waiting, ops[op + OP.part], ops[op + OP.parts]) then waiting = { list = {} } end
   for _, item in ipairs(ops[op + OP.items]) do
@@ -53,14 +53,14 @@ local function upload_codes(op, offer)
   local taken_ = taken_codes(op, offer)
   if #taken_ > 0 then return decision(op, offer, REASON.code_taken, false, taken_) end
   local waiting = waiting_for(offer, ops[op + OP.kind], ops[op + OP.part], ops[op + OP.parts])
-  local more = { first = offer.positions, stock_first = offer.stock_next,
-                 third_party = offer.limits[LIMIT.third_party] }
+  local more = { first = offer[COUNT.positions], stock_first = offer[COUNT.stock_next],
+                 third_party = offer.rules[RULE.third_party] }
   local issued = put_codes(offer, ops[op + OP.items], more.first, more.stock_first, more.third_party)
   local total = add_part(offer, ops[op + OP.kind], waiting,
                          { ops[op + OP.part], more.first, #ops[op + OP.items], issued })
   more.waiting_issued = issued
   if total then
-    more.ranges, more.issued_codes, more.stock = {}, 0, offer.stock_next
+    more.ranges, more.issued_codes, more.stock = {}, 0, offer[COUNT.stock_next]
     more.day, more.starts, more.expires = ops[op + OP.day], ops[op + OP.starts], ops[op + OP.expires]
     table.sort(waiting.list, function(one, other) return one[2] < other[2] end)
     for _, entry in ipairs(waiting.list) do
@@ -69,7 +69,7 @@ local function upload_codes(op, offer)
     end
     put_in_effect(offer, more.ranges, more.day, more.starts, more.expires, more.issued_codes,
                   more.stock)
-    if more.issued_codes > 0 then offer.last_issued = now end
+    if more.issued_codes > 0 then offer[COUNT.last_issued] = now end
   end
   return decision(op, offer, nil, total and true or false, total or 0, more, false)
 end
@@ -98,7 +98,7 @@ local function set_stores(op, offer)
   removed[ops[op + OP.offer_id]] = #stores == 0 or nil
   fields.stores = #stores > 0 and pack(stores) or nil
   new_version(op, fields)
-  learn_rules(offer, fields)
+  offer.rules[RULE.version] = fields.version
   return decision(op, offer, nil, true, total, {}, snapshot(fields))
 end
 

@@ -73,17 +73,23 @@ class Comparison:
 
     def _offer_hashes(self) -> None:
         left = dict(self._history.offers)
+        beside = {name: self._state.hash(name) for name in ("rules", "counts")}
         names = [f"offer:{offer_id}" for offer_id in self._names["offer"]]
         for name, fields in self._state.hashes(names):
-            offer = left.pop(name.partition(":")[2], None)
+            offer_id = name.partition(":")[2]
+            entries = {kind: held.pop(offer_id.encode(), b"") for kind, held in beside.items()}
+            offer = left.pop(offer_id, None)
             if offer is None:
-                self._wrong(f"has the offer {name.partition(':')[2]}, which nobody created")
+                self._wrong(f"has the offer {offer_id}, which nobody created")
                 continue
-            for text in compare_offer(offer, fields, self._settings.decimals):
+            for text in compare_offer(offer, fields, entries, self._settings.decimals):
                 self._wrong(f"offer {offer.offer_id} {text}")
             self._findings.compared["offers"] += 1
         for offer_id in left:
             self._wrong(f"lacks the offer {offer_id}")
+        for name, held in beside.items():
+            for known in sorted(held)[:5]:
+                self._wrong(f"has {name} of the offer {known.decode()}, which isn't there")
         for text in compare_registers(self._history.offers, self._state):
             self._wrong(text)
 

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from schemas.times import to_second
-from state.records import Counts, Limits, counts_of, values_of
+from state.records import Counts, Rules, counts_of, values_of
 from streams.audit.across import MARKED, Offers
 from streams.audit.model import OfferModel
 from streams.audit.parts import Uploaded, merged
@@ -14,13 +14,15 @@ from streams.audit.redis_state import RedisState, unpacked
 from streams.audit.rules import code_rules, minor_of
 
 
-def compare_offer(offer: OfferModel, fields: dict[bytes, bytes], decimals: int) -> Iterator[str]:
-    """What is wrong with an offer's hash."""
+def compare_offer(
+    offer: OfferModel, fields: dict[bytes, bytes], entries: dict[str, bytes], decimals: int
+) -> Iterator[str]:
+    """What is wrong with an offer's hash, and its entries of ``rules`` and ``counts``."""
     found = {name.decode(): content for name, content in fields.items()}
-    rules = offer.versions.get(offer.version)
-    in_serials = rules is not None and rules.codes.type != "uploaded"
+    declared = offer.versions.get(offer.version)
+    in_serials = declared is not None and declared.codes.type != "uploaded"
     skipped = offer.next_serial - offer.issued if in_serials else 0
-    counts = counts_of(found.get("counts"))
+    counts = counts_of(entries["counts"])
     due = {
         "redeemed": offer.redeemed,
         "sequence": offer.sequence,
@@ -43,10 +45,10 @@ def compare_offer(offer: OfferModel, fields: dict[bytes, bytes], decimals: int) 
     if definition is None:
         return
     yield from _definition_errors(offer, definition, found)
-    limits = dict(zip(Limits._fields, values_of(found.get("limits", b"")), strict=False))
-    for name, value in _limits(definition, decimals).items():
-        if not _same(limits.get(name), value):
-            yield f"has the limit {name} {limits.get(name)!r}; due {value!r}"
+    rules = dict(zip(Rules._fields, values_of(entries["rules"]), strict=False))
+    for name, value in _rules(offer, definition, decimals).items():
+        if not _same(rules.get(name), value):
+            yield f"has the rule {name} {rules.get(name)!r}; due {value!r}"
 
 
 def _upload_errors(offer: OfferModel, found: dict[str, bytes], counts: Counts) -> Iterator[str]:
@@ -132,15 +134,19 @@ def _claim(claim: dict[str, Any] | None) -> dict[str, Any] | None:
     }
 
 
-def _limits(definition: dict[str, Any], decimals: int) -> dict[str, Any]:
+def _rules(offer: OfferModel, definition: dict[str, Any], decimals: int) -> dict[str, Any]:
     """What the ledger has to decide by. False: no limit."""
     codes, budget = code_rules(definition["coupons"]["codes"]), definition.get("budget") or {}
     most, goal = (minor_of(budget.get(name), decimals) for name in ("discount", "revenue_goal"))
     issue, redeem, expiry = definition["issue"], definition["redeem"], definition["expiry"]
     uses = redeem["uses_per_coupon"]
-    limits = {
-        "ends_at": to_second(expiry["at"]) if expiry["type"] == "fixed_date" else False,
-        "with_campaign": expiry["type"] == "with_campaign",
+    claim = _claim(definition["claim"]) or dict.fromkeys(("service", "holder", "ends_at"), False)
+    own_end = to_second(expiry["at"]) if expiry["type"] == "fixed_date" else False
+    with_campaign = expiry["type"] == "with_campaign"
+    ends = (with_campaign and claim["ends_at"]) or own_end
+    return {
+        "ends_at": own_end,
+        "with_campaign": with_campaign,
         "codes": "generated" if codes.generated else codes.type,
         "third_party": definition["coupons"]["delivery"] == "third_party",
         "resend": issue.get("resend") is not None,
@@ -154,9 +160,15 @@ def _limits(definition: dict[str, Any], decimals: int) -> dict[str, Any]:
         "redeem_per_customer": redeem["max_per_customer"] or False,
         "redeem_gap_days": redeem["min_gap_days"],
         "redeem_total": redeem["max_total"] or False,
+        "possible_codes": False if codes.possible is None else float(codes.possible),
+        "number": offer.number,
+        "version": offer.version,
+        "ends": ends,
+        "last_second": claim["service"] != "loyalty" and ends,
+        "campaign_ends": claim["ends_at"],
+        "service": claim["service"],
+        "holder": claim["holder"],
     }
-    limits["possible_codes"] = False if codes.possible is None else float(codes.possible)
-    return limits
 
 
 def compare_registers(offers: Offers, state: RedisState) -> Iterator[str]:

@@ -9,7 +9,7 @@ import orjson
 
 from state.layout import Decision, OfferNow, Resent, Uploaded
 from state.ledger import Ledger
-from state.records import Use, counts_of, coupon_of, lists_of, values_of
+from state.records import Rules, Use, counts_of, coupon_of, lists_of, values_of
 
 #: Gone or new after a restore by their nature: what of a batch wasn't committed, who claimed a
 #: partition, what belongs to one opening of the server, and how many buckets were made ahead.
@@ -72,9 +72,7 @@ def told_by(recipient: str, uses: list[list[Any]]) -> list[tuple[int, int]]:
 def of_offer(fields: dict[bytes, bytes]) -> dict[bytes, Any]:
     """Its prefix and code stand in the definition of one restored, else only beside it."""
     meant: dict[bytes, Any] = {name: v for name, v in fields.items() if name != b"stamp"}
-    meant[b"counts"] = counts_of(fields.get(b"counts"))
     meant[b"definition"] = definition(fields[b"definition"])
-    meant[b"limits"] = values_of(fields[b"limits"])
     for name in (b"claim", b"ranges", b"upload", b"stores"):
         if name in fields:
             meant[name] = msgpack.unpackb(fields[name])
@@ -127,6 +125,8 @@ def of_requests(fields: dict[bytes, bytes]) -> dict[bytes, Any]:
 
 MEANING: dict[str, Callable[[dict[bytes, bytes]], Any]] = {
     "offer": of_offer,
+    "rules": lambda fields: {key: Rules(*values_of(packed)) for key, packed in fields.items()},
+    "counts": lambda fields: {key: counts_of(packed) for key, packed in fields.items()},
     "coupons": of_coupons,
     "customers": of_customers,
     "requests": of_requests,

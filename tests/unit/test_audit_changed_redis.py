@@ -7,7 +7,7 @@ import msgpack
 import pytest
 import redis
 
-from state.records import Counts, Coupon, Limits, counts_of, record, values_of
+from state.records import Counts, Coupon, Rules, counts_of, record, values_of
 from streams.audit.redis_state import RedisState
 from streams.settings import Settings
 from tests.ledger.asking import audience, export, stores, upload
@@ -34,12 +34,12 @@ class Keys:
         self.client.hset(key, field, record(content))
 
     def of_offer(self, named: type[Any], **others: Any) -> None:
-        """Other values in its ``counts`` or ``limits``."""
-        field = named.__name__.lower()
-        self.record("offer:up", field, lambda values: named(*values)._replace(**others))
+        """Other values in its entry of ``counts`` or ``rules``."""
+        name = named.__name__.lower()
+        self.record(name, "up", lambda values: named(*values)._replace(**others))
 
     def count(self, name: str) -> int:
-        return getattr(counts_of(self.client.hget(f"{self.base}offer:up", "counts")), name)
+        return getattr(counts_of(self.client.hget(f"{self.base}counts", "up")), name)
 
     def customer(self, number: int, customer: str, change: Callable[[Any], Any]) -> None:
         [field] = [
@@ -69,8 +69,12 @@ def change(keys: Keys, what: str) -> None:
         client.hdel(f"{base}offer:up", "upload")
     elif what == "ranges":
         keys.packed("offer:export", "ranges", lambda ranges: [[*ranges[0][:1], 4, *ranges[0][2:]]])
-    elif what == "limit":
-        keys.of_offer(Limits, budget_discount=1)
+    elif what == "rule":
+        keys.of_offer(Rules, budget_discount=1)
+    elif what == "claim":
+        keys.of_offer(Rules, service="outbound")
+    elif what == "counts of none":
+        client.hset(f"{base}counts", "none", client.hget(f"{base}counts", "up"))
     elif what == "code":
         keys.packed("uploaded:0", keys.code("UA2"), lambda found: [found[0], 0])
     elif what == "no code":
@@ -150,7 +154,9 @@ def full(desk: Desk) -> Desk:
         ("member", "offer up has another audience: ['c-1'] differ"),
         ("stores", "has the uploaded stores []; due ['s-1', 's-2']"),
         ("waiting", "has parts of [] that wait; due ['upload_codes']"),
-        ("ranges", "has the ranges [(0, 4,"), ("limit", "has the limit budget_discount 1"),
+        ("ranges", "has the ranges [(0, 4,"), ("rule", "has the rule budget_discount 1"),
+        ("claim", "has the rule service 'outbound'; due"),
+        ("counts of none", "has counts of the offer none, which isn't there"),
         ("code", "has the code UA2 at 0 of offer number 1; due 1"),
         ("no code", "lacks the code UA2 of offer up"),
         ("owner", "has ('UB1', 'c-9') at position 3 of offer up; due ('UB1', 'c-2')"),
@@ -161,7 +167,7 @@ def full(desk: Desk) -> Desk:
         ("uses of one of several", "coupon 3 of offer up stands for all that its recipient"),
         ("redeemed", "customer c-2 of offer up redeemed ["),
         ("part of a use", "coupon 1 of offer export of customer"),
-        ("layout", "has a ledger of the layout 9, which can't be read here: 10 can"),
+        ("layout", "has a ledger of the layout 9, which can't be read here: 11 can"),
         ("no coupon", "lacks coupon 1 of offer export"),
         ("taken by", "customer c-1 of offer export redeemed [] without being"),
         ("uploaded for", "customer c-2 of offer up lacks the uploaded coupons [3]"),
