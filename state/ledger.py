@@ -178,14 +178,14 @@ class Ledger(Restoring):
         return self._answered(read)
 
     def offer(self, offer_id: str) -> dict[bytes, bytes]:
-        """One offer's hash and, as ``counts``, its entry of those; empty where there is none."""
+        """One offer's hash, and as ``counts`` that record; empty where there is none."""
         return self._answered(lambda: self._hashes_of([offer_id]))[0]
 
     def _hashes_of(self, offer_ids: Sequence[str]) -> list[dict[bytes, bytes]]:
         pipeline = self.client.pipeline(transaction=False)
         for offer_id in offer_ids:
             pipeline.hgetall(f"{self.base}offer:{offer_id}")
-            pipeline.hget(f"{self.base}counts", offer_id)
+            pipeline.get(f"{self.base}counts:{offer_id}")
         found = pipeline.execute()
         return [
             {**fields, b"counts": counts} if counts else fields
@@ -197,7 +197,8 @@ class Ledger(Restoring):
 
         if not offer_ids:
             return []
-        found = self._answered(lambda: self.client.hmget(f"{self.base}counts", offer_ids))
+        names = [f"{self.base}counts:{offer_id}" for offer_id in offer_ids]
+        found = self._answered(lambda: self.client.mget(names))
         return [counts_of(packed) for packed in found]
 
     def tallies(self, number: int) -> dict[tuple[int, str, str], int]:

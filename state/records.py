@@ -172,7 +172,7 @@ def lists_of(packed: bytes) -> Lists:
 
 
 def counts_of(packed: bytes | None) -> Counts:
-    """An offer's entry of ``counts``; None: of one that nothing was decided of yet."""
+    """What `record` packed; None: of an offer that nothing was decided of yet."""
     return Counts(*values_of(packed)) if packed else _NO_COUNTS
 
 

@@ -43,7 +43,7 @@ do
   end
 end
 
-local function version_of(offer) return offer and offer.rules[RULE.version] end
+local function version_of(offer) return offer and offer.rules[RULE.version] or false end
 
 -- nil: never seen. Otherwise the first decision, or a refusal where the content is another.
 local function remembered(op)

@@ -4,6 +4,7 @@
 -- made at once with room for all of it, and what few need is read when it is needed.
 local NO_COUNTS = pack(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, false, false, false)
 local offers = {}           -- offer_id -> table, or false where there is none
+local new_rules = {}        -- offer_id -> those of a version that is to be written
 
 -- The rules of a version: its limits, and what follows from them and the claim (false: none).
 local function rules_of(limits, claim, number, version)
@@ -27,9 +28,14 @@ local function new_offer(offer_id, rules, counts)
 end
 
 local function read_offers(ids)
-  local rules, counts = get_fields(base .. 'rules', ids), get_fields(base .. 'counts', ids)
+  local keys = {}
   for i, offer_id in ipairs(ids) do
-    offers[offer_id] = rules[i] and new_offer(offer_id, values_of(rules[i]), counts[i])
+    keys[2 * i - 1], keys[2 * i] = base .. 'rules:' .. offer_id, base .. 'counts:' .. offer_id
+  end
+  local found = get_keys(keys)
+  for i, offer_id in ipairs(ids) do
+    local rules, counts = found[2 * i - 1], found[2 * i]
+    offers[offer_id] = rules and new_offer(offer_id, values_of(rules), counts)
   end
 end
 
@@ -82,13 +88,19 @@ end
 
 local function write_offers()
   write_tallies()
+  for offer_id, rules in pairs(new_rules) do
+    call('SET', base .. 'rules:' .. offer_id, record_of(rules))
+  end
+  local counts = {}
   for offer_id, offer in pairs(offers) do
     if offer and offer.changed then
-      write(base .. 'counts', offer_id, pack(unpack(offer, 1, COUNT.width)))
+      counts[#counts + 1] = base .. 'counts:' .. offer_id
+      counts[#counts + 1] = pack(unpack(offer, 1, COUNT.width))
       if offer.new_ranges then write(hash_of(offer), 'ranges', pack(offer.ranges)) end
       if offer.new_upload then write(hash_of(offer), 'upload', pack(offer.upload)) end
     end
   end
+  set_keys(counts)
 end
 
 -- A part of a list that lies in hashes of 64.

@@ -57,6 +57,7 @@ local function change(op, fields, found)
   local claim = fields.claim and unpack_(fields.claim) or false
   rules = rules_of(rules, claim, tonumber(fields.number), fields.version)
   if offer then offer.rules = rules else offers[offer_id] = new_offer(offer_id, rules) end
+  new_rules[offer_id] = rules
   return fields
 end
 
@@ -65,7 +66,6 @@ local function write_changes()
   for offer_id in pairs(removed) do call('HDEL', base .. 'offer:' .. offer_id, 'stores') end
   for offer_id, fields in pairs(changed) do
     for field, value in pairs(fields) do write(base .. 'offer:' .. offer_id, field, value) end
-    write(base .. 'rules', offer_id, record_of(offers[offer_id].rules))
     if fields.stamp then call('ZADD', base .. 'catalogue', fields.stamp, offer_id) end
   end
   call('SET', base .. 'stamp', stamp)

@@ -12,8 +12,8 @@
 --   catalogue                  zset    offer_id by the stamp of its last change
 --   stamp, numbers, claims     string  counters: changes of offers, offers, claims of partitions
 --   offer:<offer_id>           hash    definition, version, claim, ranges, ...
---   rules, counts              hash    offer_id -> record of RULE, of COUNT: what is judged by, and
---                                      what requests change
+--   rules:<offer_id>           string  record of RULE: what requests are judged by
+--   counts:<offer_id>          string  record of COUNT: what they change
 --   leads                      hash    <code's length>:<lead> -> offer_id; '+' where one begins so,
 --                                      'uploaded' where an uploaded code does (4 characters of it)
 --   offer_codes, campaigns     hash    offer code -> offer_id, outbound campaign -> offer_id
@@ -71,21 +71,35 @@ local function record_of(values)
   return string.sub(pack(values), count < 16 and 2 or count < 65536 and 4 or 6)
 end
 
--- Fields and values of a hash, in commands of as many as Lua hands over.
+-- Fields and values of a hash, and keys that are strings, in commands of as many as Lua hands over.
 local function set_fields(key, pairs_)
   for first = 1, #pairs_, MOST do
     call('HSET', key, unpack(pairs_, first, math.min(first + MOST - 1, #pairs_)))
   end
 end
 
-local function get_fields(key, fields)
-  if #fields <= MOST then return call('HMGET', key, unpack(fields)) end
+local function set_keys(pairs_)
+  for first = 1, #pairs_, MOST do
+    call('MSET', unpack(pairs_, first, math.min(first + MOST - 1, #pairs_)))
+  end
+end
+
+local function all_of(names, read)
+  if #names <= MOST then return read(unpack(names)) end
   local values = {}
-  for first = 1, #fields, MOST do
-    local some = call('HMGET', key, unpack(fields, first, math.min(first + MOST - 1, #fields)))
+  for first = 1, #names, MOST do
+    local some = read(unpack(names, first, math.min(first + MOST - 1, #names)))
     for i = 1, #some do values[#values + 1] = some[i] end
   end
   return values
+end
+
+local function get_fields(key, fields)
+  return all_of(fields, function(...) return call('HMGET', key, ...) end)
+end
+
+local function get_keys(keys)
+  return all_of(keys, function(...) return call('MGET', ...) end)
 end
 
 -- Where it isn't to be forgotten already.

@@ -29,8 +29,7 @@ local function offer_as_committed(offer_id, fields)
   fields.stamp = stamp
   stamped[offer_id] = stamp
   local claim = fields.claim and unpack_(fields.claim) or false
-  write(base .. 'rules', offer_id,
-        record_of(rules_of(fields.rules, claim, fields.number, fields.version)))
+  new_rules[offer_id] = rules_of(fields.rules, claim, fields.number, fields.version)
   fields.rules = nil
   for field, value in pairs(fields) do write(key, field, value) end
   take('offer_codes', fields.offer_code, offer_id)

@@ -99,6 +99,7 @@ local function set_stores(op, offer)
   fields.stores = #stores > 0 and pack(stores) or nil
   new_version(op, fields)
   offer.rules[RULE.version] = fields.version
+  new_rules[offer.offer_id] = offer.rules
   return decision(op, offer, nil, true, total, {}, snapshot(fields))
 end
 

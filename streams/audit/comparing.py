@@ -20,7 +20,7 @@ from streams.settings import Settings
 
 _COUPONS_A_HASH = 64
 _KINDS = {"chain", "decisions", "offer", "coupons", "customers", "requests", "uploaded", "codes",
-          "stock", "audience", "ends", "tallies"}  # fmt: skip
+          "stock", "audience", "ends", "tallies", "rules", "counts"}  # fmt: skip
 _LETTERS = {letter: lane for lane, letter in LANE_LETTERS.items()}
 
 
@@ -73,23 +73,24 @@ class Comparison:
 
     def _offer_hashes(self) -> None:
         left = dict(self._history.offers)
-        beside = {name: self._state.hash(name) for name in ("rules", "counts")}
+        beside = self._state.strings(
+            f"{kind}:{offer_id}" for kind in ("rules", "counts") for offer_id in self._names[kind]
+        )
         names = [f"offer:{offer_id}" for offer_id in self._names["offer"]]
         for name, fields in self._state.hashes(names):
             offer_id = name.partition(":")[2]
-            entries = {kind: held.pop(offer_id.encode(), b"") for kind, held in beside.items()}
+            rules, counts = (beside.pop(f"{kind}:{offer_id}", b"") for kind in ("rules", "counts"))
             offer = left.pop(offer_id, None)
             if offer is None:
                 self._wrong(f"has the offer {offer_id}, which nobody created")
                 continue
-            for text in compare_offer(offer, fields, entries, self._settings.decimals):
+            for text in compare_offer(offer, fields, rules, counts, self._settings.decimals):
                 self._wrong(f"offer {offer.offer_id} {text}")
             self._findings.compared["offers"] += 1
         for offer_id in left:
             self._wrong(f"lacks the offer {offer_id}")
-        for name, held in beside.items():
-            for known in sorted(held)[:5]:
-                self._wrong(f"has {name} of the offer {known.decode()}, which isn't there")
+        for name in sorted(beside)[:5]:
+            self._wrong(f"has {name}, of an offer that isn't there")
         for text in compare_registers(self._history.offers, self._state):
             self._wrong(text)
 

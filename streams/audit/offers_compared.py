@@ -15,14 +15,14 @@ from streams.audit.rules import code_rules, minor_of
 
 
 def compare_offer(
-    offer: OfferModel, fields: dict[bytes, bytes], entries: dict[str, bytes], decimals: int
+    offer: OfferModel, fields: dict[bytes, bytes], rules: bytes, counts: bytes, decimals: int
 ) -> Iterator[str]:
-    """What is wrong with an offer's hash, and its entries of ``rules`` and ``counts``."""
+    """What is wrong with an offer's hash, and its records of ``rules`` and ``counts``."""
     found = {name.decode(): content for name, content in fields.items()}
     declared = offer.versions.get(offer.version)
     in_serials = declared is not None and declared.codes.type != "uploaded"
     skipped = offer.next_serial - offer.issued if in_serials else 0
-    counts = counts_of(entries["counts"])
+    counted = counts_of(counts)
     due = {
         "redeemed": offer.redeemed,
         "sequence": offer.sequence,
@@ -38,17 +38,17 @@ def compare_offer(
         if said != str(getattr(offer, name)):
             yield f"has {name} {said or 'missing'}; due {getattr(offer, name)}"
     for name, count in due.items():
-        if getattr(counts, name) != count:
-            yield f"has {name} {getattr(counts, name)}; due {count}"
-    yield from _upload_errors(offer, found, counts)
+        if getattr(counted, name) != count:
+            yield f"has {name} {getattr(counted, name)}; due {count}"
+    yield from _upload_errors(offer, found, counted)
     definition = offer.definitions.get(offer.version)
     if definition is None:
         return
     yield from _definition_errors(offer, definition, found)
-    rules = dict(zip(Rules._fields, values_of(entries["rules"]), strict=False))
+    ruled = dict(zip(Rules._fields, values_of(rules), strict=False))
     for name, value in _rules(offer, definition, decimals).items():
-        if not _same(rules.get(name), value):
-            yield f"has the rule {name} {rules.get(name)!r}; due {value!r}"
+        if not _same(ruled.get(name), value):
+            yield f"has the rule {name} {ruled.get(name)!r}; due {value!r}"
 
 
 def _upload_errors(offer: OfferModel, found: dict[str, bytes], counts: Counts) -> Iterator[str]:

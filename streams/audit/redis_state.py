@@ -16,7 +16,7 @@ _FIELDS_A_CALL = 5_000
 _TIMEOUT_S = 30.0
 #: Keys that stand alone; the others are a kind and what follows its colon.
 SINGLE = {"open", "epoch", "layout", "restorer", "readers", "catalogue", "stamp", "numbers",
-          "claims", "rules", "counts", "leads", "offer_codes", "campaigns", "sizes", "buckets",
+          "claims", "leads", "offer_codes", "campaigns", "sizes", "buckets",
           "planned", "calls"}  # fmt: skip
 
 
@@ -51,6 +51,12 @@ class RedisState:
 
     def hash(self, name: str) -> dict[bytes, bytes]:
         return dict(self._call("HGETALL", name))
+
+    def strings(self, names: Iterable[str]) -> dict[str, bytes]:
+        """Of these keys, what is there."""
+        wanted = list(names)
+        found = self._pipelined("GET", ((name,) for name in wanted))
+        return {name: value for name, value in zip(wanted, found, strict=True) if value is not None}
 
     def members(self, name: str) -> set[str]:
         """Of a sorted set."""

@@ -121,10 +121,11 @@ class UploadsComparison:
 
     def _audiences(self, names: list[str]) -> None:
         """That in effect; the next ones wait for their last parts."""
-        in_effect, counts = dict[int, int](), self._state.hash("counts")
+        in_effect: dict[int, int] = {}
         for known, each in self._offers.items():
             if each.audience is not None:
-                in_effect[known] = counts_of(counts.get(each.offer_id.encode())).audience
+                name = f"counts:{each.offer_id}"
+                in_effect[known] = counts_of(self._state.strings([name]).get(name)).audience
         missing = set(in_effect)
         for name, members in self._state.sets(names):
             number, generation = (int(part) for part in name.split(":")[1:])

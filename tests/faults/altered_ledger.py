@@ -36,10 +36,10 @@ def packed_values(values: list[Any]) -> bytes:
 
 def counter_changed(name: str) -> Callable[[Place], None]:
     def change(place: Place) -> None:
-        key, at = f"{place.base}counts", COUNTS.index(name)
-        values = values_of(place.client.hget(key, "capped"))
+        key, at = f"{place.base}counts:capped", COUNTS.index(name)
+        values = values_of(place.client.get(key))
         values[at] += 1
-        place.client.hset(key, "capped", packed_values(values))
+        place.client.set(key, packed_values(values))
 
     return change
 

@@ -100,7 +100,7 @@ class LedgerSeen:
         return ahead > 0
 
     def _offers(self, offers: dict[str, OfferModel]) -> None:
-        found, counted = dict(self._hashes("offer:")), self._hash("counts")
+        found = dict(self._hashes("offer:"))
         for offer_id in sorted(found.keys() | offers.keys()):
             if offer_id not in found or offer_id not in offers:
                 there = "there" if offer_id in found else None
@@ -121,7 +121,8 @@ class LedgerSeen:
                 "discounted": sum(use.discount_minor for use in uses),
                 "revenue": sum(use.bill_minor for use in uses),
             }
-            counts = dict(zip(COUNTS, values_of(counted[offer_id.encode()]), strict=True))
+            counted = self._client.get(f"{self._base}counts:{offer_id}")
+            counts = dict(zip(COUNTS, values_of(counted), strict=True))
             counts["version"] = int(fields[b"version"])
             is_ = {name: counts[name] for name in due}
             serials = is_["issued"]

@@ -162,9 +162,9 @@ def test_audit_sees_a_changed_ledger_and_rebuild_mends_it_under_a_running_worker
     # when
     settings = world.settings
     ledger = Redis.from_url(settings.redis_url)
-    key = base(settings.topic_prefix) + "counts"
-    counts = counts_of(ledger.hget(key, "audited"))
-    ledger.hset(key, "audited", record(counts._replace(redeemed=counts.redeemed + 1)))
+    key = base(settings.topic_prefix) + "counts:audited"
+    counts = counts_of(ledger.get(key))
+    ledger.set(key, record(counts._replace(redeemed=counts.redeemed + 1)))
     changed = world.run("audit", "--json")
 
     # expect

@@ -40,6 +40,9 @@ def content(ledger: Ledger) -> dict[str, Any]:
             found[name] = set(ledger.client.zrange(key, 0, -1))
         elif kind in ("audience", "ends"):
             found[name] = ledger.client.smembers(key)
+        elif kind in ("rules", "counts"):
+            packed = ledger.client.get(key)
+            found[name] = counts_of(packed) if kind == "counts" else Rules(*values_of(packed))
         elif kind in ("numbers", "layout"):
             found[name] = ledger.client.get(key)
         elif kind not in OF_THE_MOMENT:
@@ -125,8 +128,6 @@ def of_requests(fields: dict[bytes, bytes]) -> dict[bytes, Any]:
 
 MEANING: dict[str, Callable[[dict[bytes, bytes]], Any]] = {
     "offer": of_offer,
-    "rules": lambda fields: {key: Rules(*values_of(packed)) for key, packed in fields.items()},
-    "counts": lambda fields: {key: counts_of(packed) for key, packed in fields.items()},
     "coupons": of_coupons,
     "customers": of_customers,
     "requests": of_requests,

@@ -43,8 +43,8 @@ PREFIX = "shop."
 #: All that the worker and the commands may do in Redis, beside the keys that begin with the base.
 REDIS_RIGHTS = (
     "+get +set +del +unlink +incrby +expire +ttl +hget +hset +hsetnx +hdel +hmget +hgetall +hkeys "
-    "+hvals +hexists +hincrby +hlen +hscan +exists +mset +smembers +sadd +sismember +zadd +zrange "
-    "+zrangebyscore +scan +info +eval +evalsha +script|load"
+    "+hvals +hexists +hincrby +hlen +hscan +exists +mget +mset +smembers +sadd +sismember +zadd "
+    "+zrange +zrangebyscore +scan +info +eval +evalsha +script|load"
 )
 #: The same in Kafka, of whatever begins with the prefix.
 KAFKA_RIGHTS = {

@@ -34,12 +34,12 @@ class Keys:
         self.client.hset(key, field, record(content))
 
     def of_offer(self, named: type[Any], **others: Any) -> None:
-        """Other values in its entry of ``counts`` or ``rules``."""
-        name = named.__name__.lower()
-        self.record(name, "up", lambda values: named(*values)._replace(**others))
+        """Other values in its record of ``counts`` or ``rules``."""
+        key = f"{self.base}{named.__name__.lower()}:up"
+        self.client.set(key, record(named(*values_of(self.client.get(key)))._replace(**others)))
 
     def count(self, name: str) -> int:
-        return getattr(counts_of(self.client.hget(f"{self.base}counts", "up")), name)
+        return getattr(counts_of(self.client.get(f"{self.base}counts:up")), name)
 
     def customer(self, number: int, customer: str, change: Callable[[Any], Any]) -> None:
         [field] = [
@@ -74,7 +74,7 @@ def change(keys: Keys, what: str) -> None:
     elif what == "claim":
         keys.of_offer(Rules, service="outbound")
     elif what == "counts of none":
-        client.hset(f"{base}counts", "none", client.hget(f"{base}counts", "up"))
+        client.set(f"{base}counts:none", client.get(f"{base}counts:up"))
     elif what == "code":
         keys.packed("uploaded:0", keys.code("UA2"), lambda found: [found[0], 0])
     elif what == "no code":
@@ -156,7 +156,7 @@ def full(desk: Desk) -> Desk:
         ("waiting", "has parts of [] that wait; due ['upload_codes']"),
         ("ranges", "has the ranges [(0, 4,"), ("rule", "has the rule budget_discount 1"),
         ("claim", "has the rule service 'outbound'; due"),
-        ("counts of none", "has counts of the offer none, which isn't there"),
+        ("counts of none", "has counts:none, of an offer that isn't there"),
         ("code", "has the code UA2 at 0 of offer number 1; due 1"),
         ("no code", "lacks the code UA2 of offer up"),
         ("owner", "has ('UB1', 'c-9') at position 3 of offer up; due ('UB1', 'c-2')"),
