@@ -129,3 +129,18 @@ def test_a_redemption_of_a_coupon_whose_issue_was_lost_still_counts(desk: Desk) 
         "coupon_redeemed",
         "offer_limit_reached",
     ]
+
+
+def test_more_offers_than_one_command_takes_are_decided_and_restored_at_once(
+    desk: Desk, ledger: Ledger
+) -> None:
+    offer_ids = [f"o-{number}" for number in range(1_100)]
+    desk.ask(*map(create, offer_ids))
+    issued = desk.ask(*[issue("c-1", offer_id) for offer_id in offer_ids])
+    assert {one["coupon_id"] for one in issued} == {f"{offer_id}:0" for offer_id in offer_ids}
+    before = content(ledger)
+
+    desk.restore(a_call=2 * len(offer_ids))
+
+    assert content(ledger) == before
+    assert [counts.issued for counts in ledger.counts(offer_ids)] == [1] * len(offer_ids)
