@@ -45,6 +45,8 @@ local function offer_of(offer_id)
 end
 
 local function hash_of(offer) return base .. 'offer:' .. offer.offer_id end
+
+-- A list or table of the offer's hash.
 local function kept_in(offer, field)
   local packed = call('HGET', hash_of(offer), field)
   return packed and unpack_(packed) or {}

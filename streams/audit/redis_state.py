@@ -16,8 +16,8 @@ _FIELDS_A_CALL = 5_000
 _TIMEOUT_S = 30.0
 #: Keys that stand alone; the others are a kind and what follows its colon.
 SINGLE = {"open", "epoch", "layout", "restorer", "readers", "catalogue", "stamp", "numbers",
-          "claims", "leads", "offer_codes", "campaigns", "sizes", "buckets",
-          "planned", "calls"}  # fmt: skip
+          "claims", "leads", "offer_codes", "campaigns", "sizes", "buckets", "planned",
+          "calls"}  # fmt: skip
 
 
 class RedisState:

@@ -121,11 +121,13 @@ class UploadsComparison:
 
     def _audiences(self, names: list[str]) -> None:
         """That in effect; the next ones wait for their last parts."""
-        in_effect: dict[int, int] = {}
-        for known, each in self._offers.items():
-            if each.audience is not None:
-                name = f"counts:{each.offer_id}"
-                in_effect[known] = counts_of(self._state.strings([name]).get(name)).audience
+        counted = {
+            known: f"counts:{each.offer_id}"
+            for known, each in self._offers.items()
+            if each.audience is not None
+        }
+        found = self._state.strings(counted.values())
+        in_effect = {known: counts_of(found.get(key)).audience for known, key in counted.items()}
         missing = set(in_effect)
         for name, members in self._state.sets(names):
             number, generation = (int(part) for part in name.split(":")[1:])
