@@ -39,7 +39,8 @@ do
   look_up(look_up(look_up(keys, generation), generation - 1), generation + 1)
   if some then
     customers = open_table('customers')
-    read_offers(ids)
+    local torn = read_offers(ids)
+    if torn then return behind('offer ' .. torn) end
   end
 end
 

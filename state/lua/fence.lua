@@ -24,9 +24,9 @@ if not is_open() then return { 'CLOSED' } end
 
 -- An open server lost writes: nobody decides on it any more. What is left of them is no state that
 -- ever was, as after a restart on a shorter log: without its epoch, restore makes all of it again.
-local function behind(applied)
+local function behind(what)
   call('DEL', base .. 'open', base .. 'epoch')
-  return { 'BEHIND', tostring(applied) }
+  return { 'BEHIND', tostring(what) }
 end
 
 -- Those decided before (a crash or an abort after this script), which come first, get the same

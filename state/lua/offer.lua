@@ -27,16 +27,19 @@ local function new_offer(offer_id, rules, counts)
   return offer
 end
 
+-- Answers one of them of which only half is there, if any: an open ledger has both, or neither.
 local function read_offers(ids)
   local keys = {}
   for i, offer_id in ipairs(ids) do
     keys[2 * i - 1], keys[2 * i] = base .. 'rules:' .. offer_id, base .. 'counts:' .. offer_id
   end
-  local found = get_keys(keys)
+  local found, torn = get_keys(keys), nil
   for i, offer_id in ipairs(ids) do
     local rules, counts = found[2 * i - 1], found[2 * i]
     offers[offer_id] = rules and new_offer(offer_id, values_of(rules), counts)
+    if not rules ~= not counts then torn = offer_id end
   end
+  return torn
 end
 
 local function offer_of(offer_id)

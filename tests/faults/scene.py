@@ -95,6 +95,14 @@ class Scene:
         """Below which offset each of them is decided."""
         return {key: int(offset or 0) for key, offset in self._of_chains("applied").items()}
 
+    def counts(self) -> list[bytes]:
+        """The keys of what each offer counts; none without Redis."""
+        counts = base(self.world.settings.topic_prefix) + "counts"
+        try:
+            return sorted(self.stand.client().scan_iter(f"{counts}:*"))
+        except RedisError:
+            return []
+
     def _of_chains(self, field: str) -> dict[bytes, bytes | None]:
         redis, chains = self.stand.client(), base(self.world.settings.topic_prefix) + "chain"
         try:

@@ -244,6 +244,17 @@ def test_a_stored_decision_that_is_missing_is_behind(
     assert not ledger.is_open()
 
 
+@pytest.mark.parametrize("lost", ["rules", "counts"])
+def test_half_of_an_offer_that_is_missing_is_behind(
+    desk: Desk, at: Partition, ledger: Ledger, lost: str
+) -> None:
+    """Without its counts an offer's limits would begin anew, without its rules nobody has one."""
+    ledger.client.delete(f"{ledger.base}{lost}:o")
+    with nothing_written(ledger, but=("open", "epoch")), pytest.raises(Behind, match="offer o"):
+        desk.decide(at)
+    assert not ledger.is_open()
+
+
 def test_an_older_claim_can_not_close_the_ledger(desk: Desk, at: Partition, ledger: Ledger) -> None:
     """A frozen worker may think more committed than a restored ledger has applied."""
     frozen = at.claim

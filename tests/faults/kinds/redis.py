@@ -133,6 +133,21 @@ def redis_lost_its_progress(scene: Scene) -> Story:
     yield lambda: scene.left("BEHIND") > behind
 
 
+@kind("redis", "worker", "kafka")
+def redis_lost_its_counts(scene: Scene) -> Story:
+    """Of all offers, what was issued and redeemed: their limits would begin anew."""
+    keys: list[bytes] = []
+
+    def some_are_counted() -> bool:
+        keys[:] = scene.counts()
+        return scene.is_open() and bool(keys)
+
+    yield some_are_counted
+    behind = scene.left("BEHIND")
+    scene.stand.client().delete(*keys)
+    yield lambda: scene.left("BEHIND") > behind
+
+
 @kind("redis")
 def reply_of_a_script_lost(scene: Scene) -> Story:
     trap = scene.stand.redis_link.lay(Trap(script_call, "reply"))
