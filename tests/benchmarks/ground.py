@@ -24,6 +24,8 @@ from streams.settings import Settings
 from tests.world import World, wait_for
 
 PARTITIONS = 4
+#: By how many percent Redis' log grows before it is written anew; 0: never by itself.
+_REWRITES = "auto-aof-rewrite-percentage"
 #: Of the largest ledger there is here, and then some.
 _REWRITE_S, _LOOK_S = 600.0, 0.1
 
@@ -93,9 +95,24 @@ class Ground:
         """Have Redis write its log anew and wait for that: what ran before makes it do so in no
         measurement that begins now."""
         with self.redis() as redis:
+            if redis.config_get(_REWRITES)[_REWRITES] == "0":
+                return
             _wait_until_written(redis)
             redis.bgrewriteaof()
             _wait_until_written(redis)
+
+    @contextmanager
+    def without_rewrites(self) -> Iterator[None]:
+        """Meanwhile Redis doesn't write its log anew. After that each page of its memory takes a
+        fault at its first write: of a large ledger, thousands of redeems measured right then
+        would pay for it what millions share where no benchmark makes it do so."""
+        with self.redis() as redis:
+            before = redis.config_get(_REWRITES)[_REWRITES]
+            redis.config_set(_REWRITES, 0)
+            try:
+                yield
+            finally:
+                redis.config_set(_REWRITES, before)
 
 
 def _wait_until_written(redis: Redis) -> None:

@@ -38,6 +38,7 @@ def grow_ledger(ground: Ground, book: Book, sizes: Sequence[int], runs: int) -> 
     chapter = book.begin("growth", LEDGER, ground)
     redeems = min(sizes)
     with ExitStack() as stack:
+        stack.enter_context(ground.without_rewrites())
         filled: dict[int, tuple[World, list[Coupon]]] = {}
         for size in sizes:
             if size >= runs * redeems:

@@ -111,7 +111,8 @@ KINDS = (
     ),
     Kind(
         "growth", "What a decision costs as things grow",
-        "Redeems from a backlog.",
+        "Redeems from a backlog. Of the ledger, Redis doesn't write its log anew meanwhile: each "
+        "page of memory takes a fault after that, at its first write.",
         "grown", "size", (ALL,), (PROGRAM, REDIS, KAFKA, RATE, OTHERS), "to the first",
     ),
 )  # fmt: skip
