@@ -39,7 +39,8 @@ class Fenced(LedgerError):
 
 
 class Behind(LedgerError):
-    """Redis lost writes: it knows less than Kafka has committed. The ledger is closed now."""
+    """Redis lost writes: it knows less than Kafka has committed, or half of an offer. The ledger is
+    closed now."""
 
 
 class Stale(LedgerError):

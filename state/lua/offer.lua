@@ -33,7 +33,8 @@ local function read_offers(ids)
   for i, offer_id in ipairs(ids) do
     keys[2 * i - 1], keys[2 * i] = base .. 'rules:' .. offer_id, base .. 'counts:' .. offer_id
   end
-  local found, torn = get_keys(keys), nil
+  local found = get_keys(keys)
+  local torn
   for i, offer_id in ipairs(ids) do
     local rules, counts = found[2 * i - 1], found[2 * i]
     offers[offer_id] = rules and new_offer(offer_id, values_of(rules), counts)

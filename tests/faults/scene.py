@@ -37,6 +37,7 @@ class Scene:
         self.stand, self.world, self.chance = stand, world, chance
         self.places = list(PLACES)
         self._numbers = {name: number for number, name in enumerate((*PLACES, EXTRA, TWIN))}
+        self._base = base(world.settings.topic_prefix)
         #: How far each worker's log is read, and what was seen in it.
         self._read, self._seen = Counter[Path](), Counter[str]()
         self._threads = ThreadPoolExecutor(2, "story")
@@ -97,14 +98,13 @@ class Scene:
 
     def counts(self) -> list[bytes]:
         """The keys of what each offer counts; none without Redis."""
-        counts = base(self.world.settings.topic_prefix) + "counts"
         try:
-            return sorted(self.stand.client().scan_iter(f"{counts}:*"))
+            return sorted(self.stand.client().scan_iter(f"{self._base}counts:*"))
         except RedisError:
             return []
 
     def _of_chains(self, field: str) -> dict[bytes, bytes | None]:
-        redis, chains = self.stand.client(), base(self.world.settings.topic_prefix) + "chain"
+        redis, chains = self.stand.client(), self._base + "chain"
         try:
             keys = [key for lane in LANES for key in redis.scan_iter(f"{chains}:{lane}:*")]
             return {key: redis.hget(key, field) for key in keys}
@@ -132,7 +132,7 @@ class Scene:
         """Whether workers may decide on the ledger as it is."""
         redis = self.stand.client()
         try:
-            opened = redis.get(base(self.world.settings.topic_prefix) + "open")
+            opened = redis.get(self._base + "open")
             return bool(opened and opened.decode() == redis.info("server")["run_id"])
         except RedisError:
             return False

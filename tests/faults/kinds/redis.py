@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from functools import partial
 
 from tests.faults.kinds.story import Story, Teller, add, kind
@@ -12,6 +13,7 @@ from tests.faults.scene import Scene
 
 #: Requests of a partition: by then the first of them are committed.
 _SOME = 50
+Keys = Callable[[], list[bytes]]
 
 
 @kind("redis")
@@ -117,35 +119,35 @@ def lagging_replica_promoted(scene: Scene) -> Story:
     scene.stand.promote(replica)
 
 
-@kind("redis", "worker", "kafka")
-def redis_lost_its_progress(scene: Scene) -> Story:
-    """Some keys are gone from a server that runs: how far partitions are decided. Of one in which
-    little is asked nobody would notice soon."""
+def _lost_keys(scene: Scene, found: Keys, chosen: Callable[[list[bytes]], list[bytes]]) -> Story:
+    """Once there are some, those chosen of them are gone from a server that runs."""
     keys: list[bytes] = []
 
-    def some_are_busy() -> bool:
-        keys[:] = sorted(key for key, applied in scene.applied().items() if applied > _SOME)
+    def are_there() -> bool:
+        keys[:] = found()
         return scene.is_open() and bool(keys)
 
-    yield some_are_busy
+    yield are_there
     behind = scene.left("BEHIND")
-    scene.stand.client().delete(*scene.chance.sample(keys, scene.chance.randint(1, len(keys))))
+    scene.stand.client().delete(*chosen(keys))
     yield lambda: scene.left("BEHIND") > behind
+
+
+@kind("redis", "worker", "kafka")
+def redis_lost_its_progress(scene: Scene) -> Story:
+    """How far some partitions are decided. Of one in which little is asked nobody would notice
+    soon."""
+    return _lost_keys(
+        scene,
+        lambda: sorted(key for key, applied in scene.applied().items() if applied > _SOME),
+        lambda keys: scene.chance.sample(keys, scene.chance.randint(1, len(keys))),
+    )
 
 
 @kind("redis", "worker", "kafka")
 def redis_lost_its_counts(scene: Scene) -> Story:
     """Of all offers, what was issued and redeemed: their limits would begin anew."""
-    keys: list[bytes] = []
-
-    def some_are_counted() -> bool:
-        keys[:] = scene.counts()
-        return scene.is_open() and bool(keys)
-
-    yield some_are_counted
-    behind = scene.left("BEHIND")
-    scene.stand.client().delete(*keys)
-    yield lambda: scene.left("BEHIND") > behind
+    return _lost_keys(scene, scene.counts, list)
 
 
 @kind("redis")
